@@ -1,0 +1,3 @@
+"""anchord: a validating stub resolver for the loopback interface."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""What the words mean: names, questions, responses, verdicts. Data only, standard library only."""

@@ -1,0 +1,60 @@
+"""What an upstream said: records and responses that nobody has believed yet."""
+
+from dataclasses import dataclass
+
+from .ede import Ede
+from .names import Name
+from .question import Question
+
+
+@dataclass(frozen=True, slots=True)
+class RRset:
+    """Records of one name and type, with the RRSIGs that cover them.
+
+    `name` is the key, `owner` the spelling that was received. `ttl` and `signature_ttl` are in
+    seconds, the lowest of the records (RFC 2181 section 5.2). `rdatas` and `signatures` hold RDATA
+    in wire form, names in them decompressed, everything else as it came.
+    """
+
+    name: Name
+    rdtype: int
+    ttl: int
+    rdatas: tuple[bytes, ...]
+    signatures: tuple[bytes, ...] = ()
+    signature_ttl: int = 0
+    owner: Name = b""
+
+    @property
+    def spelling(self) -> Name:
+        """The owner name as it was received."""
+        return self.owner or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An upstream's reply to `question`: hearsay until the engine has judged it.
+
+    Only class IN is kept; the additional section is not. `upstream` names who said it, for people.
+    `edes` are its Extended DNS Errors. `recursion_available` is RA, which some filters clear.
+    """
+
+    question: Question
+    rcode: int
+    answer: tuple[RRset, ...] = ()
+    authority: tuple[RRset, ...] = ()
+    edes: tuple[Ede, ...] = ()
+    recursion_available: bool = True
+    upstream: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """No usable response to `question` could be had: a value, so that the engine decides.
+
+    `edes` say why, the most specific first (22, 23, 24 and what the upstreams said).
+    `over_limit` is set where the client query's own share of upstream queries was used up.
+    """
+
+    question: Question
+    edes: tuple[Ede, ...]
+    over_limit: bool = False

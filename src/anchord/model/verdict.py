@@ -1,0 +1,100 @@
+"""What the engine says: a status with its reasons, and the answer that may reach a client."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from .chain import Link
+from .ede import Ede, EdeCode
+from .names import Name
+from .question import Question
+from .response import RRset
+
+
+class Status(IntEnum):
+    """How far something is proven (RFC 4033 section 5), the best first.
+
+    `UNOBTAINABLE` is the resolver's own: a chain of trust should be there but could not be
+    fetched, so that nothing is known. People and the API see it as `indeterminate`.
+    """
+
+    SECURE = 0
+    INSECURE = 1
+    INDETERMINATE = 2
+    UNOBTAINABLE = 3
+    BOGUS = 4
+
+    @property
+    def word(self) -> str:
+        """The word that people and the API see."""
+        return "indeterminate" if self is Status.UNOBTAINABLE else self.name.lower()
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether clients that leave checking to us get SERVFAIL."""
+        return self >= Status.UNOBTAINABLE
+
+
+def weakest(*statuses: Status) -> Status:
+    """The status of a whole that consists of these parts."""
+    return max(statuses, default=Status.SECURE)
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Why something is not secure: a sentence for people, and the facts that it rests on.
+
+    `name` is the zone or owner concerned. `facts` are pairs such as ("key_tag", 20326).
+    """
+
+    code: EdeCode
+    text: str
+    name: Name
+    facts: tuple[tuple[str, int | str], ...] = ()
+
+    @property
+    def ede(self) -> Ede:
+        """What a client is told."""
+        return Ede(self.code, self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The engine's judgement of one response.
+
+    `flaws` explain a failure, or inform on an insecure answer; the most specific first. `chain`
+    holds the links of trust that were used, the topmost first. `warnings` tell of what holds
+    today and should be mended (weak keys, signatures about to expire).
+    """
+
+    status: Status
+    flaws: tuple[Flaw, ...] = ()
+    chain: tuple[Link, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An RRset with its own status. Its TTL is already bounded by RFC 4035 section 5.3.3."""
+
+    rrset: RRset
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The only thing that can reach a client: records that have a verdict.
+
+    `ttl` is the number of seconds for which the whole may be kept. `edes` are codes that are no
+    part of the verdict: an upstream's, or the resolver's own (stale, cached, synthesized).
+    `nxname` is set where a compact denial (RFC 9824) proved that the name does not exist.
+    """
+
+    question: Question
+    rcode: int
+    answer: tuple[Checked, ...]
+    authority: tuple[Checked, ...]
+    verdict: Verdict
+    ttl: int
+    edes: tuple[Ede, ...] = ()
+    nxname: bool = False
+    upstream: str = field(default="", compare=False)

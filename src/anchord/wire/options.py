@@ -1,0 +1,117 @@
+"""EDNS(0) (RFC 6891): the OPT record, and the options that anchord reads or writes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from anchord.model.ede import Ede
+
+from .errors import FormError
+
+OPTION_EDE = 15
+OPTION_PADDING = 12
+
+DO = 0x8000
+"""DNSSEC OK (RFC 3225)."""
+CO = 0x4000
+"""Compact answers OK (RFC 9824 section 5.1)."""
+
+PAYLOAD = 1232
+"""The UDP payload that we announce and send at most, in octets (RFC 9715)."""
+SMALLEST_PAYLOAD = 512
+"""What a client takes that announces less, or nothing (RFC 6891 section 6.2.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edns:
+    """What an OPT record says. `payload` is at least 512."""
+
+    payload: int
+    version: int = 0
+    dnssec_ok: bool = False
+    compact_ok: bool = False
+    extended_rcode: int = 0
+    options: bytes = b""
+
+
+def read_opt(rdclass: int, ttl: int, rdata: bytes) -> Edns:
+    """The OPT record whose class, TTL and RDATA these are."""
+    return Edns(
+        payload=max(rdclass, SMALLEST_PAYLOAD),
+        version=ttl >> 16 & 0xFF,
+        dnssec_ok=bool(ttl & DO),
+        compact_ok=bool(ttl & CO),
+        extended_rcode=ttl >> 24,
+        options=rdata,
+    )
+
+
+def write_opt(
+    *, dnssec_ok: bool, extended_rcode: int = 0, options: bytes = b"", compact_ok: bool = False
+) -> bytes:
+    """An OPT record in wire form, owner and all."""
+    flags = (DO if dnssec_ok else 0) | (CO if compact_ok else 0)
+    return (
+        b"\0\0\x29"
+        + PAYLOAD.to_bytes(2)
+        + bytes((extended_rcode, 0))
+        + flags.to_bytes(2)
+        + len(options).to_bytes(2)
+        + options
+    )
+
+
+def read_options(options: bytes) -> Iterable[tuple[int, bytes]]:
+    """Code and data of each option, in one pass. Raises FormError where one is cut short."""
+    position = 0
+    while position < len(options):
+        start = position + 4
+        end = start + int.from_bytes(options[position + 2 : start])
+        if end > len(options) or start > len(options):
+            raise FormError("an EDNS option ends too early")
+        yield int.from_bytes(options[position : position + 2]), options[start:end]
+        position = end
+
+
+def write_option(code: int, data: bytes) -> bytes:
+    """One option in wire form."""
+    return code.to_bytes(2) + len(data).to_bytes(2) + data
+
+
+def write_ede(ede: Ede, *, with_text: bool = True) -> bytes:
+    """An Extended DNS Error option (RFC 8914 section 2)."""
+    text = ede.text.encode() if with_text else b""
+    return write_option(OPTION_EDE, ede.code.to_bytes(2) + text)
+
+
+UPSTREAM_TEXT = 64
+"""Octets of an upstream's EXTRA-TEXT that are passed on (as BIND does)."""
+
+
+def read_edes(options: bytes) -> tuple[Ede, ...]:
+    """The Extended DNS Errors among the options, their texts made harmless.
+
+    Invalid options are ignored: an upstream's codes are never more than a hint. Control and
+    formatting characters are removed, since the text will be shown to people.
+    """
+    edes = []
+    try:
+        for code, data in read_options(options):
+            if code == OPTION_EDE and len(data) >= 2:  # the INFO-CODE
+                edes.append(Ede(int.from_bytes(data[:2]), _harmless(data[2:])))
+    except FormError:
+        pass
+    return tuple(edes)
+
+
+def _harmless(text: bytes) -> str:
+    shown = "".join(c for c in text.decode("utf-8", "ignore") if c.isprintable())
+    return shown.encode()[:UPSTREAM_TEXT].decode("utf-8", "ignore")
+
+
+def padding(length: int, block: int) -> bytes:
+    """A padding option that brings a message of `length` octets to a multiple of `block`.
+
+    RFC 7830; RFC 8467 advises 128 for queries and 468 for responses. `length` counts the message
+    without this option.
+    """
+    return write_option(OPTION_PADDING, bytes(-(length + 4) % block))

@@ -1,0 +1,228 @@
+"""Typed readers for the RDATA that the engine must read."""
+
+from dataclasses import dataclass
+
+from anchord.model.names import Name
+
+from .errors import FormError
+from .name import read_name
+
+
+@dataclass(frozen=True, slots=True)
+class Dnskey:
+    """A DNSKEY (RFC 4034 section 2)."""
+
+    flags: int
+    protocol: int
+    algorithm: int
+    key: bytes
+    rdata: bytes
+    key_tag: int
+
+    @property
+    def is_zone_key(self) -> bool:
+        """The Zone Key flag (RFC 4034 section 2.1.1) is set and the protocol is 3."""
+        return bool(self.flags & 0x0100) and self.protocol == 3
+
+    @property
+    def is_revoked(self) -> bool:
+        """The REVOKE flag (RFC 5011 section 3) is set."""
+        return bool(self.flags & 0x0080)
+
+    @property
+    def is_secure_entry_point(self) -> bool:
+        """The SEP flag (RFC 4034 section 2.1.1) is set: a hint for people and RFC 5011 only."""
+        return bool(self.flags & 0x0001)
+
+
+@dataclass(frozen=True, slots=True)
+class Ds:
+    """A DS (RFC 4034 section 5)."""
+
+    key_tag: int
+    algorithm: int
+    digest_type: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rrsig:
+    """An RRSIG (RFC 4034 section 3). `signer` is a key in lower case.
+
+    `signed_head` is what is signed before the records: the RDATA up to the signature, the signer
+    in lower case (RFC 4034 section 3.1.8.1).
+    """
+
+    type_covered: int
+    algorithm: int
+    labels: int
+    original_ttl: int
+    expiration: int
+    inception: int
+    key_tag: int
+    signer: Name
+    signature: bytes
+    signed_head: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Nsec:
+    """An NSEC (RFC 4034 section 4). `next_name` is a key in lower case."""
+
+    next_name: Name
+    types: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Nsec3:
+    """An NSEC3 (RFC 5155 section 3)."""
+
+    hash_algorithm: int
+    flags: int
+    iterations: int
+    salt: bytes
+    next_hash: bytes
+    types: frozenset[int]
+
+    @property
+    def is_opt_out(self) -> bool:
+        """Unsigned delegations may lie in the span (RFC 5155 section 6)."""
+        return bool(self.flags & 0x01)
+
+
+@dataclass(frozen=True, slots=True)
+class Soa:
+    """An SOA's names and numbers (RFC 1035 section 3.3.13), times in seconds."""
+
+    mname: Name
+    rname: Name
+    serial: int
+    refresh: int
+    retry: int
+    expire: int
+    minimum: int
+
+
+def key_tag(rdata: bytes) -> int:
+    """The key tag of a DNSKEY's RDATA (RFC 4034 appendix B)."""
+    if rdata[3:4] == b"\x01":  # RSA/MD5, appendix B.1
+        return int.from_bytes(rdata[-3:-1])
+    even = rdata if len(rdata) % 2 == 0 else rdata + b"\0"
+    total = sum(memoryview(even)[::2]) * 256 + sum(memoryview(even)[1::2])
+    return (total + (total >> 16)) & 0xFFFF
+
+
+def read_dnskey(rdata: bytes) -> Dnskey:
+    """Raises FormError."""
+    if len(rdata) < 4:  # flags, protocol, algorithm
+        raise FormError("a DNSKEY record ends too early")
+    return Dnskey(
+        flags=int.from_bytes(rdata[:2]),
+        protocol=rdata[2],
+        algorithm=rdata[3],
+        key=rdata[4:],
+        rdata=rdata,
+        key_tag=key_tag(rdata),
+    )
+
+
+def read_ds(rdata: bytes) -> Ds:
+    """Raises FormError."""
+    if len(rdata) < 4:  # tag, algorithm, digest type
+        raise FormError("a DS record ends too early")
+    return Ds(int.from_bytes(rdata[:2]), rdata[2], rdata[3], rdata[4:])
+
+
+def read_rrsig(rdata: bytes) -> Rrsig:
+    """Raises FormError."""
+    if len(rdata) < 19:  # the fixed part and a root signer
+        raise FormError("an RRSIG record ends too early")
+    signer, end = read_name(rdata, 18, len(rdata))
+    signer = signer.lower()
+    return Rrsig(
+        type_covered=int.from_bytes(rdata[:2]),
+        algorithm=rdata[2],
+        labels=rdata[3],
+        original_ttl=int.from_bytes(rdata[4:8]),
+        expiration=int.from_bytes(rdata[8:12]),
+        inception=int.from_bytes(rdata[12:16]),
+        key_tag=int.from_bytes(rdata[16:18]),
+        signer=signer,
+        signature=rdata[end:],
+        signed_head=rdata[:18] + signer,
+    )
+
+
+def read_nsec(rdata: bytes) -> Nsec:
+    """Raises FormError."""
+    next_name, end = read_name(rdata, 0, len(rdata))
+    return Nsec(next_name.lower(), read_types(rdata[end:]))
+
+
+def read_nsec3(rdata: bytes) -> Nsec3:
+    """Raises FormError."""
+    if len(rdata) < 5:  # the fixed part
+        raise FormError("an NSEC3 record ends too early")
+    salt_end = 5 + rdata[4]
+    if salt_end >= len(rdata):
+        raise FormError("the salt of an NSEC3 record ends too early")
+    hash_end = salt_end + 1 + rdata[salt_end]
+    if hash_end > len(rdata):
+        raise FormError("the hash of an NSEC3 record ends too early")
+    return Nsec3(
+        hash_algorithm=rdata[0],
+        flags=rdata[1],
+        iterations=int.from_bytes(rdata[2:4]),
+        salt=rdata[5:salt_end],
+        next_hash=rdata[salt_end + 1 : hash_end],
+        types=read_types(rdata[hash_end:]),
+    )
+
+
+def read_soa(rdata: bytes) -> Soa:
+    """Raises FormError."""
+    mname, position = read_name(rdata, 0, len(rdata))
+    rname, position = read_name(rdata, position, len(rdata))
+    numbers = rdata[position:]
+    if len(numbers) != 20:  # five numbers
+        raise FormError("an SOA record has not five numbers")
+    return Soa(mname, rname, *(int.from_bytes(numbers[i : i + 4]) for i in range(0, 20, 4)))
+
+
+def read_target(rdata: bytes) -> Name:
+    """The one name that a CNAME, DNAME, NS or PTR consists of, as spelt. Raises FormError."""
+    name, end = read_name(rdata, 0, len(rdata))
+    if end != len(rdata):
+        raise FormError("something follows the name in a record")
+    return name
+
+
+def read_types(bitmap: bytes) -> frozenset[int]:
+    """The types of an NSEC or NSEC3 type bitmap (RFC 4034 section 4.1.2). Raises FormError."""
+    types = []
+    position = 0
+    previous = -1
+    while position < len(bitmap):
+        if position + 2 > len(bitmap):
+            raise FormError("a type bitmap ends too early")
+        window, length = bitmap[position], bitmap[position + 1]
+        position += 2
+        if not 1 <= length <= 32 or position + length > len(bitmap) or window <= previous:
+            raise FormError("a type bitmap has a malformed window")
+        previous = window
+        for octet in range(length):
+            bits = bitmap[position + octet]
+            types += [window * 256 + octet * 8 + bit for bit in range(8) if bits & (0x80 >> bit)]
+        position += length
+    return frozenset(types)
+
+
+def write_types(types: frozenset[int]) -> bytes:
+    """The type bitmap of `read_types`."""
+    windows: dict[int, bytearray] = {}
+    for rdtype in sorted(types):
+        bits = windows.setdefault(rdtype >> 8, bytearray())
+        octet = (rdtype & 0xFF) // 8
+        bits.extend(bytes(octet + 1 - len(bits)))
+        bits[octet] |= 0x80 >> (rdtype & 7)
+    return b"".join(bytes((w, len(b))) + b for w, b in windows.items())
