@@ -42,13 +42,15 @@ class Query:
 class Rejection:
     """A query that is answered with a code at once: malformed, or asking what nobody may ask.
 
-    `question_wire` is echoed where it could be read; `recursion_desired` and `opcode` too.
+    `question_wire` is echoed where it could be read; `recursion_desired`, `checking_disabled`
+    and `opcode` too.
     """
 
     id: int
     rcode: int
     opcode: int
     recursion_desired: bool
+    checking_disabled: bool
     question_wire: bytes = b""
     edns: Edns | None = None
     ede: Ede | None = None
@@ -69,12 +71,20 @@ def read_query(wire: bytes) -> Query | Rejection | None:
     if flags & QR:
         return None
     opcode = flags >> 11 & 0xF
-    recursion_desired = bool(flags & RD)
 
     def reject(
         rcode: int, ede: Ede | None = None, question: bytes = b"", edns: Edns | None = None
     ) -> Rejection:
-        return Rejection(identifier, rcode, opcode, recursion_desired, question, edns, ede)
+        return Rejection(
+            id=identifier,
+            rcode=rcode,
+            opcode=opcode,
+            recursion_desired=bool(flags & RD),
+            checking_disabled=bool(flags & CD),
+            question_wire=question,
+            edns=edns,
+            ede=ede,
+        )
 
     if opcode:
         return reject(rcodes.NOTIMP)
@@ -108,7 +118,7 @@ def read_query(wire: bytes) -> Query | Rejection | None:
         question=Question(name.lower(), rdtype),
         question_wire=question_wire,
         flags=ClientFlags(
-            recursion_desired=recursion_desired,
+            recursion_desired=bool(flags & RD),
             checking_disabled=bool(flags & CD),
             dnssec_ok=edns is not None and edns.dnssec_ok,
             authentic_data=bool(flags & AD),

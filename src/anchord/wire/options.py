@@ -8,6 +8,7 @@ from anchord.model.ede import Ede
 from .errors import FormError
 
 OPTION_EDE = 15
+OPTION_KEEPALIVE = 11
 OPTION_PADDING = 12
 
 DO = 0x8000
@@ -81,6 +82,19 @@ def write_ede(ede: Ede, *, with_text: bool = True) -> bytes:
     """An Extended DNS Error option (RFC 8914 section 2)."""
     text = ede.text.encode() if with_text else b""
     return write_option(OPTION_EDE, ede.code.to_bytes(2) + text)
+
+
+def asks_for_keepalive(options: bytes) -> bool:
+    """Whether a well-formed query's options hold edns-tcp-keepalive (RFC 7828 section 3.2.1).
+
+    In a query the option is empty; one with a timeout in it is as if it were not there.
+    """
+    return any(code == OPTION_KEEPALIVE and not data for code, data in read_options(options))
+
+
+def keepalive(seconds: float) -> bytes:
+    """The edns-tcp-keepalive option of a reply: how long an idle connection stays open."""
+    return write_option(OPTION_KEEPALIVE, round(seconds * 10).to_bytes(2))
 
 
 UPSTREAM_TEXT = 64

@@ -28,16 +28,18 @@ def write_reply(
     edes: Sequence[Ede],
     with_signatures: bool,
     limit: int,
+    options: bytes = b"",
 ) -> bytes:
     """A reply of at most `limit` octets.
 
     `flags` are those of the header without QR, RA and the code. Where everything does not fit,
     the texts of the Extended DNS Errors go first, then all of them but the first, then that one;
     only where the records themselves do not fit, they go and TC is set. `edns` is the client's;
-    without it there is no OPT record and so no Extended DNS Error.
+    without it there is no OPT record and so no Extended DNS Error. `options` are further EDNS
+    options, in wire form, that stay whatever goes.
     """
     body, counts = _write_sections(question_wire, answer, authority, with_signatures)
-    opts = _opts(edns, edes, rcode)
+    opts = _opts(edns, edes, rcode, options)
     for opt in opts:
         if HEADER + len(body) + len(opt) <= limit:
             break
@@ -56,7 +58,7 @@ def write_reply(
     )
 
 
-def _opts(edns: Edns | None, edes: Sequence[Ede], rcode: int) -> list[bytes]:
+def _opts(edns: Edns | None, edes: Sequence[Ede], rcode: int, options: bytes) -> list[bytes]:
     """The OPT record in shorter and shorter forms; the last holds no Extended DNS Error."""
     if edns is None:
         return [b""]
@@ -66,8 +68,13 @@ def _opts(edns: Edns | None, edes: Sequence[Ede], rcode: int) -> list[bytes]:
         forms.append(write_ede(edes[0], with_text=False))
         forms.append(b"")
     return [
-        write_opt(dnssec_ok=edns.dnssec_ok, extended_rcode=rcode >> 4, options=options)
-        for options in forms
+        write_opt(
+            dnssec_ok=edns.dnssec_ok,
+            compact_ok=edns.compact_ok,  # RFC 9824 section 5.1
+            extended_rcode=rcode >> 4,
+            options=options + form,
+        )
+        for form in forms
     ]
 
 
