@@ -1,0 +1,115 @@
+"""What a client gets to see of an Answer, in bytes: the table of statuses and flags.
+
+One Answer serves every client. What it asked for is a rendering, never a part of the verdict:
+
+- secure: AD where the query had DO or AD (RFC 6840 section 5.8);
+- insecure, indeterminate: the records, without AD;
+- bogus, unobtainable: SERVFAIL and the reasons, no record; with CD the records, the true code
+  and the reasons (RFC 4035 section 3.2.2);
+- RRSIG, NSEC and NSEC3 records only with DO, or where that type was asked for (RFC 4035 section
+  3.2.1); the SOA record of a denial always (RFC 2308 section 3).
+
+RD and CD are echoed, RA is set, AA never. Extended DNS Errors go to whoever speaks EDNS.
+"""
+
+from collections.abc import Iterable
+
+from anchord.model import rcodes, rdtypes
+from anchord.model.ede import Ede
+from anchord.model.question import ClientFlags
+from anchord.model.response import RRset
+from anchord.model.verdict import Answer, Checked, Status
+from anchord.wire.message import AD, CD, RD, Query
+from anchord.wire.reply import write_reply
+
+MOST_EDES = 3
+"""Extended DNS Errors in one reply: with their texts trimmed they fit 512 octets."""
+
+LONGEST_TEXT = 200
+"""Octets of an EXTRA-TEXT: a sentence or two; longer ones are cut, so that three fit a reply."""
+
+PROOF_TYPES = frozenset({rdtypes.RRSIG, rdtypes.NSEC, rdtypes.NSEC3})
+"""What authenticates and is no data: hidden from clients that do not validate."""
+
+
+def render(answer: Answer, query: Query, *, limit: int, options: bytes = b"") -> bytes:
+    """The reply to `query`, at most `limit` octets; truncated (TC) where it does not fit.
+
+    `options` are EDNS options of the transport, in wire form; used where the client speaks EDNS.
+    """
+    flags = query.flags
+    answers, authorities = _shown(answer, flags)
+    return write_reply(
+        identifier=query.id,
+        flags=(RD if flags.recursion_desired else 0)
+        | (CD if flags.checking_disabled else 0)
+        | (AD if _is_authentic(answer, flags, (*answers, *authorities)) else 0),
+        rcode=_rcode(answer, flags),
+        question_wire=query.question_wire,
+        answer=_rrsets(answers),
+        authority=_rrsets(authorities),
+        edns=query.edns,
+        edes=extended_errors(answer),
+        with_signatures=flags.dnssec_ok,
+        limit=limit,
+        options=options,
+    )
+
+
+def extended_errors(answer: Answer) -> tuple[Ede, ...]:
+    """The Extended DNS Errors that explain the answer, the most specific first.
+
+    The verdict's own flaws come before what the resolver and the upstreams have to say. No error
+    is said twice; the least specific go where there are too many.
+    """
+    edes = (*(flaw.ede for flaw in answer.verdict.flaws), *answer.edes)
+    return tuple(dict.fromkeys(_trimmed(ede) for ede in edes))[:MOST_EDES]
+
+
+def _trimmed(ede: Ede) -> Ede:
+    octets = ede.text.encode()
+    if len(octets) <= LONGEST_TEXT:
+        return ede
+    ellipsis = "…"
+    kept = octets[: LONGEST_TEXT - len(ellipsis.encode())].decode(errors="ignore")
+    return Ede(ede.code, kept + ellipsis)
+
+
+def _is_withheld(answer: Answer, flags: ClientFlags) -> bool:
+    """Whether the client may see no record: it leaves checking to us, and it failed."""
+    return answer.verdict.status.is_failure and not flags.checking_disabled
+
+
+def _rcode(answer: Answer, flags: ClientFlags) -> int:
+    if _is_withheld(answer, flags):
+        return rcodes.SERVFAIL
+    if answer.nxname:  # RFC 9824 section 5.1
+        return rcodes.NXDOMAIN if flags.compact_ok else rcodes.NOERROR
+    return answer.rcode
+
+
+def _shown(answer: Answer, flags: ClientFlags) -> tuple[tuple[Checked, ...], tuple[Checked, ...]]:
+    """The parts of the answer and authority sections that this client gets to see."""
+    if _is_withheld(answer, flags):
+        return (), ()
+    if flags.dnssec_ok:
+        return answer.answer, answer.authority
+    unasked = PROOF_TYPES - {answer.question.rdtype}
+    return _without(unasked, answer.answer), _without(PROOF_TYPES, answer.authority)
+
+
+def _without(types: frozenset[int], section: tuple[Checked, ...]) -> tuple[Checked, ...]:
+    return tuple(checked for checked in section if checked.rrset.rdtype not in types)
+
+
+def _is_authentic(answer: Answer, flags: ClientFlags, shown: Iterable[Checked]) -> bool:
+    """AD: asked for, and every RRset that is sent is secure (RFC 4035 section 3.2.3)."""
+    return (
+        answer.verdict.status is Status.SECURE
+        and (flags.dnssec_ok or flags.authentic_data)
+        and all(checked.status is Status.SECURE for checked in shown)
+    )
+
+
+def _rrsets(section: Iterable[Checked]) -> list[RRset]:
+    return [checked.rrset for checked in section]
