@@ -6,6 +6,7 @@ dnspython costs a tenth of a second to import: nothing on a query's path imports
 from typing import TYPE_CHECKING
 
 from anchord.model import names, rdtypes
+from anchord.model.names import Name
 
 if TYPE_CHECKING:
     from anchord.model.response import RRset
@@ -26,8 +27,8 @@ def rdata_to_text(rdtype: int, rdata: bytes) -> str:
         return f"\\# {len(rdata)} {rdata.hex()}".rstrip()
 
 
-def rdata_from_text(rdtype: int, text: str) -> bytes:
-    """RDATA out of a zone file's notation, names in them absolute. Raises ValueError."""
+def rdata_from_text(rdtype: int, text: str, origin: Name = names.ROOT) -> bytes:
+    """RDATA out of a zone file's notation, names relative to `origin`. Raises ValueError."""
     import dns.exception
     import dns.name
     import dns.rdata
@@ -36,7 +37,11 @@ def rdata_from_text(rdtype: int, text: str) -> bytes:
 
     try:
         rdata = dns.rdata.from_text(
-            dns.rdataclass.IN, dns.rdatatype.RdataType.make(rdtype), text, origin=dns.name.root
+            dns.rdataclass.IN,
+            dns.rdatatype.RdataType.make(rdtype),
+            text,
+            origin=dns.name.from_wire(origin, 0)[0],
+            relativize=False,
         )
         return rdata.to_wire() or b""
     except dns.exception.DNSException as error:
