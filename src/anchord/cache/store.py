@@ -1,0 +1,136 @@
+"""The answers that are remembered: bounded in bytes, the least recently used out first.
+
+One entry serves every client, whatever DO, AD, CD or EDNS it asks with: those are renderings. The
+store is pure: it takes `now`, seconds of a monotonic clock, and every operation but `flush` costs
+the same however many entries there are. It keeps what it is given for the answer's own `ttl`,
+which the caller has bounded (RFC 4035 section 5.3.3, `policy`), and never a second longer. Left
+out: stale answers, prefetch, and anything on disk.
+"""
+
+from collections import OrderedDict
+from dataclasses import replace
+
+from anchord.model.names import Name, is_at_or_below
+from anchord.model.question import Question
+from anchord.model.verdict import Answer, Checked
+
+from .sizes import SharedSizes, size_of
+
+
+class Entry:
+    """An answer and its times, in seconds of the monotonic clock.
+
+    `stored_at` is when it came, `expires_at` when it may no longer be given to anyone; the entry
+    is fresh before that. `answer` is as it was last `aged`. `size` is what the entry takes in
+    memory, in octets.
+    """
+
+    __slots__ = ("_seconds", "answer", "expires_at", "size", "stored_at")
+
+    def __init__(self, answer: Answer, now: float, size: int) -> None:
+        self.stored_at = now
+        self.expires_at = now + answer.ttl
+        self.size = size
+        self.answer = answer
+        self._seconds = 0
+
+    def aged(self, now: float) -> Answer:
+        """The answer with every TTL lower by the whole seconds since it was stored, at least 0.
+
+        It is made anew at most once a second and takes the place of the one before, so that an
+        entry never holds two.
+        """
+        seconds = int(now - self.stored_at)
+        if seconds > self._seconds:
+            self.answer = _older(self.answer, seconds - self._seconds)
+            self._seconds = seconds
+        return self.answer
+
+
+class AnswerCache:
+    """Answers by question, of at most `capacity` octets in all.
+
+    `hits` and `misses` count what `get` found, `evictions` what went to make room.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.hits = 0
+        self.misses = 0
+        self.evictions = 0
+        self._entries: OrderedDict[Question, Entry] = OrderedDict()
+        self._own_bytes = 0
+        self._links = SharedSizes()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def bytes_used(self) -> int:
+        """What the entries take in memory, in octets; never more than `capacity`."""
+        return self._own_bytes + self._links.total
+
+    def get(self, question: Question, now: float) -> Entry | None:
+        """The fresh entry for the question, which is now the most recently used one."""
+        entry = self._entries.get(question)
+        if entry is None:
+            self.misses += 1
+            return None
+        if now >= entry.expires_at:
+            self._remove(question)
+            self.misses += 1
+            return None
+        self._entries.move_to_end(question)
+        self.hits += 1
+        return entry
+
+    def put(self, question: Question, answer: Answer, now: float) -> None:
+        """Keeps the answer for its `ttl` seconds, in place of what was known.
+
+        An answer with a TTL of 0, or larger than the whole cache, is not kept; what was known
+        before it goes all the same.
+        """
+        if question in self._entries:
+            self._remove(question)
+        if answer.ttl <= 0:
+            return
+        entry = Entry(answer, now, size_of(question, answer))
+        self._entries[question] = entry
+        self._own_bytes += entry.size
+        self._links.add(answer.verdict.chain)
+        while self.bytes_used > self.capacity:
+            self._remove(next(iter(self._entries)))
+            self.evictions += 1
+
+    def flush(self, name: Name | None = None) -> int:
+        """Forgets a name and everything below it, or everything; tells how many entries went."""
+        gone = [q for q in self._entries if name is None or is_at_or_below(q.name, name)]
+        for question in gone:
+            self._remove(question)
+        return len(gone)
+
+    def _remove(self, question: Question) -> None:
+        entry = self._entries.pop(question)
+        self._own_bytes -= entry.size
+        self._links.remove(entry.answer.verdict.chain)
+
+
+def _older(answer: Answer, seconds: int) -> Answer:
+    return replace(
+        answer,
+        ttl=max(0, answer.ttl - seconds),
+        answer=tuple(_older_set(checked, seconds) for checked in answer.answer),
+        authority=tuple(_older_set(checked, seconds) for checked in answer.authority),
+    )
+
+
+def _older_set(checked: Checked, seconds: int) -> Checked:
+    rrset = checked.rrset
+    return Checked(
+        replace(
+            rrset,
+            ttl=max(0, rrset.ttl - seconds),
+            signature_ttl=max(0, rrset.signature_ttl - seconds),
+        ),
+        checked.status,
+    )
