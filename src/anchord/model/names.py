@@ -103,7 +103,11 @@ def child_towards(ancestor: Name, name: Name) -> Name:
 
 
 def names_between(ancestor: Name, name: Name) -> list[Name]:
-    """Every name below `ancestor` down to `name`, which is included; the topmost first."""
+    """Every name below `ancestor` down to `name`, which is included; the topmost first.
+
+    `name` is `ancestor` or below it, both as keys: there is no way from elsewhere.
+    """
+    assert is_at_or_below(name, ancestor)
     between = []
     while name != ancestor:
         between.append(name)
@@ -131,7 +135,7 @@ def canonical_key(name: Name) -> tuple[bytes, ...]:
 
 
 def to_text(name: Name) -> str:
-    """Presentation form with a final dot; odd octets as `\\DDD` (RFC 1035 section 5.1)."""
+    r"""Presentation form with a final dot; odd octets as `\DDD` (RFC 1035 section 5.1)."""
     if name == ROOT:
         return "."
     return "".join(_label_text(label) + "." for label in labels(name))
@@ -153,7 +157,8 @@ def from_text(text: str) -> Name:
     """The name written as `text`, with or without the final dot, in the spelling given.
 
     Letters outside ASCII are taken as the user's own language (IDNA 2003, as the standard library
-    has it). Raises ValueError with the reason where the text is no name.
+    has it); escapes do not mix with them. Raises ValueError with the reason where the text is no
+    name.
     """
     if not text.isascii():
         text = _to_ascii(text)
@@ -182,17 +187,20 @@ def from_text(text: str) -> Name:
 
 def _to_ascii(text: str) -> str:
     try:
-        return text.encode("idna").decode("ascii")
+        ascii_text = text.encode("idna").decode("ascii")
     except UnicodeError as error:
         raise ValueError("the name is not a valid internationalised name") from error
+    if "\\" in ascii_text:  # written, or what a letter like it became
+        raise ValueError("escapes and letters outside ASCII do not mix in a name")
+    return ascii_text
 
 
 def _escaped(text: str, position: int) -> tuple[int, int]:
-    digits = text[position : position + 3]
-    if len(digits) == 3 and digits.isdecimal():
-        if int(digits) > 255:
-            raise ValueError(f"\\{digits} is no octet")
-        return int(digits), position + 3
     if position == len(text):
         raise ValueError("the name ends in a backslash")
-    return ord(text[position]), position + 1
+    if not text[position].isdecimal():
+        return ord(text[position]), position + 1
+    digits = text[position : position + 3]
+    if len(digits) < 3 or not digits.isdecimal() or int(digits) > 255:
+        raise ValueError(f"\\{digits} is no octet")
+    return int(digits), position + 3

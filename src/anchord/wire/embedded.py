@@ -4,109 +4,108 @@ It says three things about each such type: where the names stand, whether they a
 canonical form (RFC 4034 section 6.2 as corrected by RFC 6840 section 5.1: NSEC is not), and
 whether they may be compressed on writing (RFC 3597 section 4: only the types of RFC 1035). On
 reading, names are decompressed for every type of the table. Types that are not here are opaque:
-their RDATA pass through untouched.
+their RDATA pass through untouched. That is also true of A6, which is historic (RFC 6563).
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from anchord.model import rdtypes
-from anchord.model.names import Name
 
 from .errors import FormError
-from .name import read_name
+from .name import Known, read_name
 
-Field = int | Literal["name", "string", "a6"]
-"""A number of octets, a domain name, a character-string, or the odd head of an A6 record."""
+LONGEST_RDATA = 0xFFFF
+"""Octets of RDATA (RFC 1035 section 3.2.1): decompression must not take them past it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the RDATA of a type begin; whatever follows the listed fields is opaque."""
+    """How the RDATA of a type are built: before each name a head, after the last one a tail.
 
-    fields: tuple[Field, ...]
+    `heads` and `tail` are numbers of octets; a `tail` of None is of any length. `strings` is the
+    number of character-strings between a head and its name.
+    """
+
+    heads: tuple[int, ...]
+    tail: int | None = 0
+    strings: int = 0
     lower_case: bool = True
     compressible: bool = False
 
 
-_ONE_NAME = Layout(("name",), compressible=True)
-_TWO_NAMES = Layout(("name", "name"), compressible=True)
-_PREFERENCE_AND_NAME = Layout((2, "name"))
+_ONE_NAME = Layout((0,), compressible=True)
+_TWO_NAMES = Layout((0, 0), compressible=True)
+_PREFERENCE_AND_NAME = Layout((2,))
+_SIGNATURE = Layout((18,), tail=None)
 
 LAYOUTS: dict[int, Layout] = {
     rdtypes.NS: _ONE_NAME,
     3: _ONE_NAME,  # MD
     4: _ONE_NAME,  # MF
     rdtypes.CNAME: _ONE_NAME,
-    rdtypes.SOA: _TWO_NAMES,
+    rdtypes.SOA: Layout((0, 0), tail=20, compressible=True),
     7: _ONE_NAME,  # MB
     8: _ONE_NAME,  # MG
     9: _ONE_NAME,  # MR
     rdtypes.PTR: _ONE_NAME,
     14: _TWO_NAMES,  # MINFO
-    rdtypes.MX: Layout((2, "name"), compressible=True),
-    17: Layout(("name", "name")),  # RP
+    rdtypes.MX: Layout((2,), compressible=True),
+    17: Layout((0, 0)),  # RP
     18: _PREFERENCE_AND_NAME,  # AFSDB
     21: _PREFERENCE_AND_NAME,  # RT
-    24: Layout((18, "name")),  # SIG
-    26: Layout((2, "name", "name")),  # PX
-    30: Layout(("name",)),  # NXT
-    33: Layout((6, "name")),  # SRV
-    rdtypes.NAPTR: Layout((4, "string", "string", "string", "name")),
+    24: _SIGNATURE,  # SIG
+    26: Layout((2, 0)),  # PX
+    30: Layout((0,), tail=None),  # NXT
+    33: Layout((6,)),  # SRV
+    rdtypes.NAPTR: Layout((4,), strings=3),
     36: _PREFERENCE_AND_NAME,  # KX
-    38: Layout(("a6",)),  # A6
-    rdtypes.DNAME: Layout(("name",)),
-    rdtypes.RRSIG: Layout((18, "name")),
-    rdtypes.NSEC: Layout(("name",), lower_case=False),
+    rdtypes.DNAME: Layout((0,)),
+    rdtypes.RRSIG: _SIGNATURE,
+    rdtypes.NSEC: Layout((0,), tail=None, lower_case=False),
 }
 
 
-def split(rdtype: int, message: bytes, start: int, end: int) -> list[bytes | tuple[Name]]:
-    """RDATA as pieces: opaque bytes, and names (decompressed) as one-tuples.
+def split(
+    rdtype: int, wire: bytes, start: int, end: int, known: Known | None = None
+) -> list[bytes]:
+    """RDATA as pieces in turn: opaque, name, opaque, and so on. Names have the odd places.
 
-    `start` and `end` are offsets into `message`, against which compression pointers are resolved.
-    Raises FormError where the RDATA end inside a field.
+    `start` and `end` are offsets into `wire`; `known` is as in `read_name`. Raises FormError where
+    the RDATA do not fit the type's layout.
     """
     layout = LAYOUTS.get(rdtype)
     if layout is None:
-        return [message[start:end]]
-    pieces: list[bytes | tuple[Name]] = []
+        return [wire[start:end]]
+    pieces: list[bytes] = []
     position = start
-    for field in layout.fields:
-        if field == "name":
-            name, position = read_name(message, position, end)
-            pieces.append((name,))
-            continue
-        length = _length(field, message, position, end)
-        if position + length > end:
-            raise FormError(f"{rdtypes.to_text(rdtype)} record ends too early")
-        pieces.append(message[position : position + length])
-        position += length
-        if field == "a6" and message[start] > 0:  # a prefix has a name
-            name, position = read_name(message, position, end)
-            pieces.append((name,))
-    pieces.append(message[position:end])
+    for head in layout.heads:
+        name_start = position + head
+        if layout.strings:
+            name_start = _after_strings(wire, name_start, end, layout.strings)
+        name, after = read_name(wire, name_start, end, known)
+        pieces += wire[position:name_start], name
+        position = after
+    if layout.tail is not None and end - position != layout.tail:
+        raise FormError(f"a record does not have the length of a {rdtypes.to_text(rdtype)}")
+    pieces.append(wire[position:end])
     return pieces
 
 
-def _length(field: Field, message: bytes, position: int, end: int) -> int:
-    if isinstance(field, int):
-        return field
-    if position >= end:
-        raise FormError("a record ends too early")
-    first = message[position]
-    if field == "string":
-        return first + 1
-    if first > 128:  # bits of an IPv6 prefix, RFC 2874 section 3.1.1
-        raise FormError("an A6 record has a prefix longer than 128 bits")
-    return 1 + (128 - first + 7) // 8
+def _after_strings(wire: bytes, position: int, end: int, count: int) -> int:
+    """The offset after so many character-strings (RFC 1035 section 3.3)."""
+    for _ in range(count):
+        if position >= end:
+            raise FormError("a record ends too early")
+        position += wire[position] + 1
+    return position
 
 
-def decompressed(rdtype: int, message: bytes, start: int, end: int) -> bytes:
-    """RDATA with the names in them written out."""
-    if rdtype not in LAYOUTS:
-        return message[start:end]
-    return b"".join(p if isinstance(p, bytes) else p[0] for p in split(rdtype, message, start, end))
+def decompressed(rdtype: int, wire: bytes, start: int, end: int, known: Known) -> bytes:
+    """RDATA out of a message, with the names in them written out. Raises FormError."""
+    rdata = b"".join(split(rdtype, wire, start, end, known))
+    if len(rdata) > LONGEST_RDATA:
+        raise FormError("a record is longer than 65,535 octets")
+    return rdata
 
 
 def canonical(rdtype: int, rdata: bytes) -> bytes:
@@ -121,4 +120,5 @@ def canonical(rdtype: int, rdata: bytes) -> bytes:
         pieces = split(rdtype, rdata, 0, len(rdata))
     except FormError:
         return rdata
-    return b"".join(p if isinstance(p, bytes) else p[0].lower() for p in pieces)
+    pieces[1::2] = [name.lower() for name in pieces[1::2]]
+    return b"".join(pieces)

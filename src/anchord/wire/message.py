@@ -1,16 +1,22 @@
-"""Whole messages: queries of clients, responses of upstreams (RFC 1035 section 4)."""
+"""Whole messages: queries of clients, responses of upstreams (RFC 1035 section 4).
 
+Whatever the bytes, reading takes time in proportion to their number and ends in a value of this
+module, a Response or a FormError. Replies to clients are written in `reply`.
+"""
+
+import struct
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from anchord.model import rcodes, rdtypes
 from anchord.model.ede import Ede, EdeCode
-from anchord.model.names import Name
+from anchord.model.names import ROOT, Name
 from anchord.model.question import ClientFlags, Question
 from anchord.model.response import Response, RRset
 
-from .embedded import decompressed
+from .embedded import LAYOUTS, decompressed
 from .errors import FormError
-from .name import read_name
+from .name import Known, read_name
 from .options import Edns, padding, read_edes, read_opt, read_options, write_opt
 
 QR, AA, TC, RD, RA, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010
@@ -18,6 +24,12 @@ QR, AA, TC, RD, RA, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0
 
 HEADER = 12
 """Octets of the header."""
+
+LONGEST_TTL = 0x7FFFFFFF
+"""Seconds; a TTL beyond it counts as zero (RFC 2181 section 8)."""
+
+_HEADER = struct.Struct("!6H")
+"""The id, the flags, and how many entries the four sections have."""
 
 
 # ------------ Queries of clients ------------
@@ -42,8 +54,7 @@ class Query:
 class Rejection:
     """A query that is answered with a code at once: malformed, or asking what nobody may ask.
 
-    `question_wire` is echoed where it could be read; `recursion_desired`, `checking_disabled`
-    and `opcode` too.
+    `question_wire` and `edns` are there where they could be read.
     """
 
     id: int
@@ -60,59 +71,33 @@ def read_query(wire: bytes) -> Query | Rejection | None:
     """A client's message: a query, the rejection it deserves, or nothing that may be answered.
 
     Shorter than a header, or itself a response: None, silence (answering could loop). Malformed,
-    or not exactly one question: FORMERR (RFC 9619). Other opcodes, classes and meta-types: NOTIMP
-    or REFUSED with EDE 21. EDNS of another version: BADVERS (RFC 6891 section 6.1.3). NXNAME:
-    FORMERR with EDE 30 (RFC 9824 section 3.3).
+    or not exactly one question: FORMERR (RFC 9619). What else is rejected: see `_judge`.
     """
     if len(wire) < HEADER:
         return None
-    identifier = int.from_bytes(wire[:2])
-    flags = int.from_bytes(wire[2:4])
+    identifier, flags, questions, *counts = _HEADER.unpack_from(wire)
     if flags & QR:
         return None
     opcode = flags >> 11 & 0xF
-
-    def reject(
-        rcode: int, ede: Ede | None = None, question: bytes = b"", edns: Edns | None = None
-    ) -> Rejection:
+    question_wire, edns, ede = b"", None, None
+    try:
+        name, rdtype, rdclass, position = _read_question(wire, questions)
+        question_wire = name + wire[position - 4 : position]
+        edns = _read_edns(wire, position, counts, {HEADER: name})
+        rcode, ede = _judge(opcode, rdtype, rdclass, edns, holds_answers=any(counts[:2]))
+    except FormError:
+        rcode = rcodes.NOTIMP if opcode else rcodes.FORMERR
+    if rcode != rcodes.NOERROR:
         return Rejection(
             id=identifier,
             rcode=rcode,
             opcode=opcode,
             recursion_desired=bool(flags & RD),
             checking_disabled=bool(flags & CD),
-            question_wire=question,
+            question_wire=question_wire,
             edns=edns,
             ede=ede,
         )
-
-    if opcode:
-        return reject(rcodes.NOTIMP)
-    try:
-        if wire[4:6] != b"\0\x01":
-            raise FormError("the query has not exactly one question")
-        name, position = read_name(wire, HEADER, len(wire))
-        if position + 4 > len(wire):
-            raise FormError("the question ends too early")
-        rdtype = int.from_bytes(wire[position : position + 2])
-        rdclass = int.from_bytes(wire[position + 2 : position + 4])
-        question_wire = name + wire[position : position + 4]
-        if wire[6:10] != b"\0\0\0\0":
-            raise FormError("the query holds answers")
-        edns = _read_additional(wire, position + 4)
-    except FormError:
-        return reject(rcodes.FORMERR)
-    if edns is not None and edns.version:
-        return reject(rcodes.BADVERS, None, question_wire, edns)
-    if rdtype == rdtypes.NXNAME:
-        ede = Ede(EdeCode.INVALID_QUERY_TYPE, "NXNAME is no type that can be asked for (RFC 9824)")
-        return reject(rcodes.FORMERR, ede, question_wire, edns)
-    if rdclass != rdtypes.IN:
-        ede = Ede(EdeCode.NOT_SUPPORTED, "only class IN is known here")
-        return reject(rcodes.REFUSED, ede, question_wire, edns)
-    if rdtype in rdtypes.META or rdtype == 0:
-        ede = Ede(EdeCode.NOT_SUPPORTED, f"{rdtypes.to_text(rdtype)} cannot be looked up")
-        return reject(rcodes.NOTIMP, ede, question_wire, edns)
     return Query(
         id=identifier,
         question=Question(name.lower(), rdtype),
@@ -128,22 +113,59 @@ def read_query(wire: bytes) -> Query | Rejection | None:
     )
 
 
-def _read_additional(wire: bytes, position: int) -> Edns | None:
-    """The OPT record of a query. Raises FormError: two of them, or one that is malformed."""
+def _read_question(wire: bytes, count: int) -> tuple[Name, int, int, int]:
+    """The question's name, type and class, and the offset after it."""
+    if count != 1:
+        raise FormError("a query has not exactly one question")
+    name, position = read_name(wire, HEADER, len(wire))
+    end = position + 4
+    if end > len(wire):
+        raise FormError("a question ends too early")
+    rdtype = int.from_bytes(wire[position : position + 2])
+    rdclass = int.from_bytes(wire[position + 2 : end])
+    return name, rdtype, rdclass, end
+
+
+def _read_edns(wire: bytes, position: int, counts: list[int], known: Known) -> Edns | None:
+    """The OPT record of a query, found by reading all records to the end of the message.
+
+    Raises FormError where there are two, where one is malformed (RFC 6891 section 6.1.1), and
+    where the message does not end with its last record. The options of versions to come are not
+    looked at.
+    """
     edns = None
-    for _ in range(int.from_bytes(wire[10:12])):
-        name, position = read_name(wire, position, len(wire))
-        record = _record_head(wire, position)
-        position = record.end
-        if record.rdtype == rdtypes.OPT:
-            if edns is not None or name != b"\0":
-                raise FormError("the query has more than one OPT record, or an OPT with a name")
-            edns = read_opt(record.rdclass, record.ttl, wire[record.start : record.end])
-            for _option in read_options(edns.options):
+    answers, authorities, additionals = counts
+    for left in range(answers + authorities + additionals, 0, -1):
+        owner, rdtype, rdclass, ttl, start, position = _read_record(wire, position, known)
+        if rdtype != rdtypes.OPT or left > additionals:
+            continue
+        if edns is not None or owner != ROOT:
+            raise FormError("a query has two OPT records, or one whose owner is not the root")
+        edns = read_opt(rdclass, ttl, wire[start:position])
+        if edns.version == 0:
+            for _ in read_options(edns.options):
                 pass
     if position != len(wire):
-        raise FormError("something follows the query")
+        raise FormError("something follows a query")
     return edns
+
+
+def _judge(
+    opcode: int, rdtype: int, rdclass: int, edns: Edns | None, *, holds_answers: bool
+) -> tuple[int, Ede | None]:
+    """The code that a well-formed query is rejected with, and why; NOERROR for a question."""
+    if edns is not None and edns.version:  # RFC 6891 section 6.1.3
+        return rcodes.BADVERS, None
+    if opcode:
+        return rcodes.NOTIMP, Ede(EdeCode.NOT_SUPPORTED, f"opcode {opcode} is not known here")
+    if rdtype == rdtypes.NXNAME:  # RFC 9824 section 3.5
+        return rcodes.FORMERR, Ede(EdeCode.INVALID_QUERY_TYPE, "NXNAME cannot be asked for")
+    if rdclass != rdtypes.IN:
+        return rcodes.REFUSED, Ede(EdeCode.NOT_SUPPORTED, "only class IN is known here")
+    if rdtype in rdtypes.META or rdtype == 0:  # IXFR holds an answer, and is known for what it is
+        text = f"{rdtypes.to_text(rdtype)} cannot be looked up"
+        return rcodes.NOTIMP, Ede(EdeCode.NOT_SUPPORTED, text)
+    return (rcodes.FORMERR if holds_answers else rcodes.NOERROR), None
 
 
 # ------------ Queries to upstreams ------------
@@ -157,94 +179,49 @@ def write_query(
 ) -> bytes:
     """A query for an upstream: RD and DO set, CD as told, id 0 (the transport chooses the id)."""
     flags = RD | (CD if checking_disabled else 0)
-    head = (
-        b"\0\0"
-        + flags.to_bytes(2)
-        + b"\0\x01\0\0\0\0\0\x01"
-        + question.name
-        + question.rdtype.to_bytes(2)
-        + b"\0\x01"
-    )
+    head = _HEADER.pack(0, flags, 1, 0, 0, 1) + question.name + _type_and_class(question)
     bare = write_opt(dnssec_ok=True)
     if not padded:
         return head + bare
     return head + write_opt(dnssec_ok=True, options=padding(len(head) + len(bare), QUERY_PADDING))
 
 
+def _type_and_class(question: Question) -> bytes:
+    return question.rdtype.to_bytes(2) + b"\0\x01"
+
+
 # ------------ Responses of upstreams ------------
-
-
-@dataclass(slots=True)
-class _Head:
-    rdtype: int
-    rdclass: int
-    ttl: int
-    start: int
-    end: int
-
-
-def _record_head(wire: bytes, position: int) -> _Head:
-    start = position + 10
-    if start > len(wire):
-        raise FormError("a record ends too early")
-    end = start + int.from_bytes(wire[position + 8 : start])
-    if end > len(wire):
-        raise FormError("the data of a record end too early")
-    return _Head(
-        rdtype=int.from_bytes(wire[position : position + 2]),
-        rdclass=int.from_bytes(wire[position + 2 : position + 4]),
-        ttl=int.from_bytes(wire[position + 4 : position + 8]),
-        start=start,
-        end=end,
-    )
-
-
-@dataclass(slots=True)
-class _Group:
-    """Records of one owner and type while a section is read."""
-
-    owner: Name
-    ttl: int
-    rdatas: dict[bytes, None]
-    signatures: dict[bytes, None]
-    signature_ttl: int = 0x7FFFFFFF
 
 
 def read_response(wire: bytes, question: Question, upstream: str = "") -> Response:
     """An upstream's reply to `question`.
 
-    Raises FormError where it is malformed or answers something else. The additional section is
-    read for its OPT record only.
+    Raises FormError where it is malformed or answers something else. That a single record of a
+    type with names in it (see `embedded`) does not fit its type makes the whole message malformed:
+    without its end no compression could be undone. RDATA of all other types are opaque, right or
+    wrong, and come through untouched; whoever reads them judges them. The additional section is
+    read for its OPT record only, and what may follow the last record is ignored.
     """
     if len(wire) < HEADER:
         raise FormError("a reply is shorter than a header")
-    flags = int.from_bytes(wire[2:4])
+    _, flags, questions, answers, authorities, additionals = _HEADER.unpack_from(wire)
     if not flags & QR or flags >> 11 & 0xF:
         raise FormError("a reply is no response to a query")
-    if wire[4:6] != b"\0\x01":
-        raise FormError("a reply has not exactly one question")
-    name, position = read_name(wire, HEADER, len(wire))
-    if name.lower() != question.name or wire[position : position + 4] != (
-        question.rdtype.to_bytes(2) + b"\0\x01"
+    name_end = HEADER + len(question.name)
+    position = name_end + 4
+    if (
+        questions != 1
+        or wire[HEADER:name_end].lower() != question.name
+        or wire[name_end:position] != _type_and_class(question)
     ):
-        raise FormError("a reply answers another question")
-    position += 4
-    names: dict[int, Name] = {}
-    answer, position = _read_section(wire, position, int.from_bytes(wire[6:8]), names)
-    authority, position = _read_section(wire, position, int.from_bytes(wire[8:10]), names)
-    rcode = flags & 0xF
-    edes: tuple[Ede, ...] = ()
-    for _ in range(int.from_bytes(wire[10:12])):
-        _, position = read_name(wire, position, len(wire))
-        record = _record_head(wire, position)
-        position = record.end
-        if record.rdtype == rdtypes.OPT:
-            edns = read_opt(record.rdclass, record.ttl, wire[record.start : record.end])
-            rcode |= edns.extended_rcode << 4
-            edes = read_edes(edns.options)
+        raise FormError("a reply does not repeat the question")
+    known: Known = {HEADER: wire[HEADER:name_end]}
+    answer, position = _read_section(wire, position, answers, known)
+    authority, position = _read_section(wire, position, authorities, known)
+    extended_rcode, edes = _read_extension(wire, position, additionals, known)
     return Response(
         question=question,
-        rcode=rcode,
+        rcode=extended_rcode << 4 | flags & 0xF,
         answer=answer,
         authority=authority,
         edes=edes,
@@ -258,72 +235,110 @@ def is_truncated(wire: bytes) -> bool:
     return bool(wire[2] & TC >> 8)
 
 
+_Key: TypeAlias = tuple[Name, int, int | None]
+"""A name, a type, and for RRSIGs the type that they cover."""
+
+_Found: TypeAlias = tuple[Name, list[int], dict[bytes, None]]
+"""The owner as spelt first, the TTLs, and the RDATA, whose duplicates fall together (RFC 2181)."""
+
+
 def _read_section(
-    wire: bytes, position: int, count: int, names: dict[int, Name]
+    wire: bytes, position: int, count: int, known: Known
 ) -> tuple[tuple[RRset, ...], int]:
+    """The RRsets of a section, and the offset after it.
+
+    Records of other classes and of pseudo-types are no data, and left out.
+    """
+    records: dict[_Key, _Found] = {}
+    for _ in range(count):
+        owner, rdtype, rdclass, ttl, start, position = _read_record(wire, position, known)
+        if rdclass != rdtypes.IN or rdtype in rdtypes.META:
+            continue
+        if rdtype in LAYOUTS:
+            rdata = decompressed(rdtype, wire, start, position, known)
+        else:
+            rdata = wire[start:position]
+        if ttl > LONGEST_TTL:
+            ttl = 0
+        covered = int.from_bytes(rdata[:2]) if rdtype == rdtypes.RRSIG else None
+        key = owner.lower(), rdtype, covered
+        found = records.get(key)
+        if found is None:
+            records[key] = owner, [ttl], {rdata: None}
+        else:
+            found[1].append(ttl)
+            found[2][rdata] = None
+    return (_rrsets(records) if records else ()), position
+
+
+def _rrsets(records: dict[_Key, _Found]) -> tuple[RRset, ...]:
     """RRsets in the order of their first record, RRSIGs put to what they cover.
 
-    RRSIGs of sets that are not there are kept as an RRset of type RRSIG.
+    RRSIGs of sets that are not there are kept at the end, as an RRset of type RRSIG for each name.
     """
-    groups: dict[tuple[Name, int], _Group] = {}
-    signatures: list[tuple[Name, Name, int, bytes]] = []
-    for _ in range(count):
-        owner, position = _owner(wire, position, names)
-        record = _record_head(wire, position)
-        position = record.end
-        if record.rdclass != rdtypes.IN:
-            continue
-        ttl = record.ttl if record.ttl < 0x80000000 else 0  # RFC 2181 section 8
-        rdata = decompressed(record.rdtype, wire, record.start, record.end)
-        key = owner.lower()
-        if record.rdtype == rdtypes.RRSIG:
-            signatures.append((key, owner, ttl, rdata))
-            continue
-        _put(groups, key, owner, record.rdtype, ttl, rdata)
-    for key, owner, ttl, rdata in signatures:
-        covered = groups.get((key, int.from_bytes(rdata[:2])))
+    rrsets = []
+    orphans: dict[Name, list[_Found]] = {}
+    for key, found in records.items():
+        name, rdtype, covered = key
         if covered is None:
-            _put(groups, key, owner, rdtypes.RRSIG, ttl, rdata)
-        else:
-            covered.signatures[rdata] = None
-            covered.signature_ttl = min(covered.signature_ttl, ttl)
-    return tuple(
-        RRset(
-            name=key,
-            rdtype=rdtype,
-            ttl=group.ttl,
-            rdatas=tuple(group.rdatas),
-            signatures=tuple(group.signatures),
-            signature_ttl=group.signature_ttl if group.signatures else 0,
-            owner=group.owner,
+            owner, ttls, rdatas = found
+            signed = records.get((name, rdtypes.RRSIG, rdtype))
+            rrset = RRset(
+                name=name,
+                rdtype=rdtype,
+                ttl=min(ttls),
+                rdatas=tuple(rdatas),
+                signatures=tuple(signed[2]) if signed else (),
+                signature_ttl=min(signed[1]) if signed else 0,
+                owner=owner,
+            )
+            rrsets.append(rrset)
+        elif (name, covered, None) not in records:
+            orphans.setdefault(name, []).append(found)
+    for name, several in orphans.items():
+        rrset = RRset(
+            name=name,
+            rdtype=rdtypes.RRSIG,
+            ttl=min(ttl for _, ttls, _ in several for ttl in ttls),
+            rdatas=tuple(rdata for _, _, rdatas in several for rdata in rdatas),
+            owner=several[0][0],
         )
-        for (key, rdtype), group in groups.items()
-    ), position
+        rrsets.append(rrset)
+    return tuple(rrsets)
 
 
-def _put(
-    groups: dict[tuple[Name, int], _Group],
-    key: Name,
-    owner: Name,
-    rdtype: int,
-    ttl: int,
-    rdata: bytes,
-) -> None:
-    group = groups.get((key, rdtype))
-    if group is None:
-        groups[key, rdtype] = _Group(owner, ttl, {rdata: None}, {})
-    else:
-        group.rdatas[rdata] = None  # duplicates fall together, RFC 2181 section 5
-        group.ttl = min(group.ttl, ttl)
+def _read_extension(
+    wire: bytes, position: int, count: int, known: Known
+) -> tuple[int, tuple[Ede, ...]]:
+    """The extended code and the Extended DNS Errors of a reply's OPT record, if it has one."""
+    extended_rcode = 0
+    edes: tuple[Ede, ...] = ()
+    seen = False
+    for _ in range(count):
+        _, rdtype, _, ttl, start, position = _read_record(wire, position, known)
+        if rdtype == rdtypes.OPT:
+            if seen:  # RFC 6891 section 6.1.1
+                raise FormError("a reply has two OPT records")
+            seen = True
+            extended_rcode = ttl >> 24
+            edes = read_edes(wire[start:position])
+    return extended_rcode, edes
 
 
-def _owner(wire: bytes, position: int, names: dict[int, Name]) -> tuple[Name, int]:
-    """As `read_name`; a bare pointer to an offset seen before costs a look-up."""
-    if position + 2 <= len(wire) and wire[position] >= 0xC0:  # a pointer
-        target = (wire[position] & 0x3F) << 8 | wire[position + 1]
-        name = names.get(target)
-        if name is None:
-            name, _ = read_name(wire, position, len(wire))
-            names[target] = name
-        return name, position + 2
-    return read_name(wire, position, len(wire))
+# ------------ Records ------------
+
+_RECORD = struct.Struct("!HHIH")
+"""A record between its owner and its RDATA: type, class, TTL, the length of the RDATA."""
+
+
+def _read_record(wire: bytes, position: int, known: Known) -> tuple[Name, int, int, int, int, int]:
+    """Owner, type, class and TTL, and where the RDATA start and end."""
+    owner, position = read_name(wire, position, len(wire), known)
+    start = position + _RECORD.size
+    if start > len(wire):
+        raise FormError("a record ends too early")
+    rdtype, rdclass, ttl, length = _RECORD.unpack_from(wire, position)
+    end = start + length
+    if end > len(wire):
+        raise FormError("the data of a record end too early")
+    return owner, rdtype, rdclass, ttl, start, end

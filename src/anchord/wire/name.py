@@ -1,47 +1,55 @@
 """Reading names out of messages, with compression undone (RFC 1035 section 4.1.4)."""
 
+from typing import TypeAlias
+
 from anchord.model.names import MAX_LABEL, MAX_NAME, Name
 
 from .errors import FormError
 
+Known: TypeAlias = dict[int, Name]
+"""The names of one message that pointers have led to so far, by their offset.
+
+It keeps reading linear: each offset is read once, however many pointers lead there.
+"""
+
+MAX_POINTERS = 127
+"""Pointers followed for one name: as many as a name can have labels (RFC 1035 section 2.3.4)."""
+
 _POINTER = 0xC0
 
 
-def read_name(message: bytes, position: int, end: int) -> tuple[Name, int]:
+def read_name(
+    wire: bytes, position: int, end: int, known: Known | None = None, hops: int = MAX_POINTERS
+) -> tuple[Name, int]:
     """The name at `position`, and the offset after it, which is at most `end`.
 
-    A pointer must lead strictly backwards from where the labels before it began, so that reading
-    ends after at most 127 steps whatever the message. Raises FormError.
+    `known` belongs to the message that `wire` is. Without it `wire` is RDATA that stand alone,
+    where nothing can be pointed to. A pointer must lead to before the labels that it follows, so
+    that reading ends whatever the message. Raises FormError.
     """
-    labels = []
-    length = 1
-    after = 0
-    limit = end
-    floor = position
-    while True:
-        if position >= limit:
-            raise FormError("a name ends too early")
-        octet = message[position]
-        if octet == 0:
-            labels.append(b"\0")
-            return b"".join(labels), after or position + 1
-        if octet <= MAX_LABEL:
-            following = position + octet + 1
-            if following > limit:
-                raise FormError("a label ends too early")
-            length += octet + 1
-            if length > MAX_NAME:
-                raise FormError("a name is longer than 255 octets")
-            labels.append(message[position:following])
-            position = following
-            continue
-        if octet < _POINTER:
+    stop = position
+    octet = 0
+    while stop < end and 0 < (octet := wire[stop]) <= MAX_LABEL:
+        stop += octet + 1
+    if stop >= end:
+        raise FormError("a name ends too early")
+    if octet == 0:
+        after = stop + 1
+        name = wire[position:after]
+    else:
+        after = stop + 2
+        if octet < _POINTER or known is None:
             raise FormError("a label of unknown kind")
-        if position + 1 >= limit:
+        if after > end:
             raise FormError("a compression pointer ends too early")
-        target = (octet & 0x3F) << 8 | message[position + 1]
-        if target >= floor:
+        target = (octet - _POINTER) << 8 | wire[stop + 1]
+        if target >= position:
             raise FormError("a compression pointer does not lead backwards")
-        after = after or position + 2
-        limit = floor  # what is pointed at ends before the labels that pointed
-        position = floor = target
+        if target not in known:
+            if not hops:
+                raise FormError("a name has more compression pointers than it can have labels")
+            known[target], _ = read_name(wire, target, end, known, hops - 1)
+        name = wire[position:stop] + known[target]
+    if len(name) > MAX_NAME:
+        raise FormError("a name is longer than 255 octets")
+    return name, after

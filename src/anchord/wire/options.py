@@ -1,15 +1,15 @@
 """EDNS(0) (RFC 6891): the OPT record, and the options that anchord reads or writes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from anchord.model.ede import Ede
 
 from .errors import FormError
 
-OPTION_EDE = 15
 OPTION_KEEPALIVE = 11
 OPTION_PADDING = 12
+OPTION_EDE = 15
 
 DO = 0x8000
 """DNSSEC OK (RFC 3225)."""
@@ -20,6 +20,8 @@ PAYLOAD = 1232
 """The UDP payload that we announce and send at most, in octets (RFC 9715)."""
 SMALLEST_PAYLOAD = 512
 """What a client takes that announces less, or nothing (RFC 6891 section 6.2.3)."""
+
+# ------------ The OPT record ------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Edns:
 
 
 def read_opt(rdclass: int, ttl: int, rdata: bytes) -> Edns:
-    """The OPT record whose class, TTL and RDATA these are."""
+    """The OPT record whose class, TTL and RDATA these are. The options are not looked at."""
     return Edns(
         payload=max(rdclass, SMALLEST_PAYLOAD),
         version=ttl >> 16 & 0xFF,
@@ -61,13 +63,13 @@ def write_opt(
     )
 
 
-def read_options(options: bytes) -> Iterable[tuple[int, bytes]]:
+def read_options(options: bytes) -> Iterator[tuple[int, bytes]]:
     """Code and data of each option, in one pass. Raises FormError where one is cut short."""
     position = 0
     while position < len(options):
         start = position + 4
         end = start + int.from_bytes(options[position + 2 : start])
-        if end > len(options) or start > len(options):
+        if end > len(options):
             raise FormError("an EDNS option ends too early")
         yield int.from_bytes(options[position : position + 2]), options[start:end]
         position = end
@@ -78,10 +80,7 @@ def write_option(code: int, data: bytes) -> bytes:
     return code.to_bytes(2) + len(data).to_bytes(2) + data
 
 
-def write_ede(ede: Ede, *, with_text: bool = True) -> bytes:
-    """An Extended DNS Error option (RFC 8914 section 2)."""
-    text = ede.text.encode() if with_text else b""
-    return write_option(OPTION_EDE, ede.code.to_bytes(2) + text)
+# ------------ Keepalive and padding ------------
 
 
 def asks_for_keepalive(options: bytes) -> bool:
@@ -97,31 +96,6 @@ def keepalive(seconds: float) -> bytes:
     return write_option(OPTION_KEEPALIVE, round(seconds * 10).to_bytes(2))
 
 
-UPSTREAM_TEXT = 64
-"""Octets of an upstream's EXTRA-TEXT that are passed on (as BIND does)."""
-
-
-def read_edes(options: bytes) -> tuple[Ede, ...]:
-    """The Extended DNS Errors among the options, their texts made harmless.
-
-    Invalid options are ignored: an upstream's codes are never more than a hint. Control and
-    formatting characters are removed, since the text will be shown to people.
-    """
-    edes = []
-    try:
-        for code, data in read_options(options):
-            if code == OPTION_EDE and len(data) >= 2:  # the INFO-CODE
-                edes.append(Ede(int.from_bytes(data[:2]), _harmless(data[2:])))
-    except FormError:
-        pass
-    return tuple(edes)
-
-
-def _harmless(text: bytes) -> str:
-    shown = "".join(c for c in text.decode("utf-8", "ignore") if c.isprintable())
-    return shown.encode()[:UPSTREAM_TEXT].decode("utf-8", "ignore")
-
-
 def padding(length: int, block: int) -> bytes:
     """A padding option that brings a message of `length` octets to a multiple of `block`.
 
@@ -129,3 +103,46 @@ def padding(length: int, block: int) -> bytes:
     without this option.
     """
     return write_option(OPTION_PADDING, bytes(-(length + 4) % block))
+
+
+# ------------ Extended DNS Errors (RFC 8914) ------------
+
+MOST_EDES = 3
+"""Extended DNS Errors in a reply: as many as fit into 512 octets with their texts cut."""
+MOST_EDES_READ = 8
+"""Extended DNS Errors taken from an upstream: real ones send up to six, one per failed server."""
+LONGEST_TEXT = 200
+"""Octets of an EXTRA-TEXT that is written: a sentence, not a log."""
+LONGEST_TEXT_READ = 64
+"""Octets of an upstream's EXTRA-TEXT that are looked at (BIND passes on as many)."""
+
+
+def write_ede(ede: Ede, *, with_text: bool = True) -> bytes:
+    """An Extended DNS Error option, its text cut to 200 octets of whole characters."""
+    text = ede.text.encode(errors="replace") if with_text else b""
+    if len(text) > LONGEST_TEXT:
+        text = text[:LONGEST_TEXT].decode(errors="ignore").encode()
+    return write_option(OPTION_EDE, ede.code.to_bytes(2) + text)
+
+
+def read_edes(options: bytes) -> tuple[Ede, ...]:
+    """The first Extended DNS Errors among the options, their texts made harmless.
+
+    Malformed options end the list: an upstream's codes are never more than a hint. Control and
+    formatting characters are removed, since the text will be shown to people.
+    """
+    edes: list[Ede] = []
+    try:
+        for code, data in read_options(options):
+            if code == OPTION_EDE and len(data) >= 2:  # the INFO-CODE
+                edes.append(Ede(int.from_bytes(data[:2]), _harmless(data[2:])))
+                if len(edes) == MOST_EDES_READ:
+                    break
+    except FormError:
+        pass
+    return tuple(edes)
+
+
+def _harmless(text: bytes) -> str:
+    whole = text[:LONGEST_TEXT_READ].decode(errors="ignore")
+    return "".join(character for character in whole if character.isprintable())

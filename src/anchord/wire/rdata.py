@@ -1,7 +1,15 @@
-"""Typed readers for the RDATA that the engine must read."""
+"""Typed readers for the RDATA that the engine must read.
 
+They take RDATA as an `RRset` holds them: decompressed. All of them raise FormError where the RDATA
+do not fit the type; nothing is repaired or guessed.
+"""
+
+import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count
 
+from anchord.model import rdtypes
 from anchord.model.names import Name
 
 from .errors import FormError
@@ -107,8 +115,7 @@ def key_tag(rdata: bytes) -> int:
     """The key tag of a DNSKEY's RDATA (RFC 4034 appendix B)."""
     if rdata[3:4] == b"\x01":  # RSA/MD5, appendix B.1
         return int.from_bytes(rdata[-3:-1])
-    even = rdata if len(rdata) % 2 == 0 else rdata + b"\0"
-    total = sum(memoryview(even)[::2]) * 256 + sum(memoryview(even)[1::2])
+    total = 256 * sum(rdata[::2]) + sum(rdata[1::2])
     return (total + (total >> 16)) & 0xFFFF
 
 
@@ -133,23 +140,30 @@ def read_ds(rdata: bytes) -> Ds:
     return Ds(int.from_bytes(rdata[:2]), rdata[2], rdata[3], rdata[4:])
 
 
+_RRSIG_HEAD = struct.Struct("!HBBIIIH")
+"""An RRSIG up to the signer's name (RFC 4034 section 3.1)."""
+
+
 def read_rrsig(rdata: bytes) -> Rrsig:
     """Raises FormError."""
-    if len(rdata) < 19:  # the fixed part and a root signer
+    if len(rdata) < _RRSIG_HEAD.size:
         raise FormError("an RRSIG record ends too early")
-    signer, end = read_name(rdata, 18, len(rdata))
+    type_covered, algorithm, labels, original_ttl, expiration, inception, tag = (
+        _RRSIG_HEAD.unpack_from(rdata)
+    )
+    signer, end = read_name(rdata, _RRSIG_HEAD.size, len(rdata))
     signer = signer.lower()
     return Rrsig(
-        type_covered=int.from_bytes(rdata[:2]),
-        algorithm=rdata[2],
-        labels=rdata[3],
-        original_ttl=int.from_bytes(rdata[4:8]),
-        expiration=int.from_bytes(rdata[8:12]),
-        inception=int.from_bytes(rdata[12:16]),
-        key_tag=int.from_bytes(rdata[16:18]),
+        type_covered=type_covered,
+        algorithm=algorithm,
+        labels=labels,
+        original_ttl=original_ttl,
+        expiration=expiration,
+        inception=inception,
+        key_tag=tag,
         signer=signer,
         signature=rdata[end:],
-        signed_head=rdata[:18] + signer,
+        signed_head=rdata[: _RRSIG_HEAD.size] + signer,
     )
 
 
@@ -167,8 +181,8 @@ def read_nsec3(rdata: bytes) -> Nsec3:
     if salt_end >= len(rdata):
         raise FormError("the salt of an NSEC3 record ends too early")
     hash_end = salt_end + 1 + rdata[salt_end]
-    if hash_end > len(rdata):
-        raise FormError("the hash of an NSEC3 record ends too early")
+    if hash_end > len(rdata) or not rdata[salt_end]:
+        raise FormError("the hash of an NSEC3 record is empty or ends too early")
     return Nsec3(
         hash_algorithm=rdata[0],
         flags=rdata[1],
@@ -197,8 +211,14 @@ def read_target(rdata: bytes) -> Name:
     return name
 
 
+_PSEUDO_TYPES = rdtypes.META | {rdtypes.ANY}
+
+
 def read_types(bitmap: bytes) -> frozenset[int]:
-    """The types of an NSEC or NSEC3 type bitmap (RFC 4034 section 4.1.2). Raises FormError."""
+    """The types of an NSEC or NSEC3 type bitmap (RFC 4034 section 4.1.2). Raises FormError.
+
+    Bits of pseudo-types are ignored, as that section demands; NXNAME's is not one of them.
+    """
     types = []
     position = 0
     previous = -1
@@ -210,15 +230,16 @@ def read_types(bitmap: bytes) -> frozenset[int]:
         if not 1 <= length <= 32 or position + length > len(bitmap) or window <= previous:
             raise FormError("a type bitmap has a malformed window")
         previous = window
-        for octet in range(length):
-            bits = bitmap[position + octet]
-            types += [window * 256 + octet * 8 + bit for bit in range(8) if bits & (0x80 >> bit)]
-        position += length
-    return frozenset(types)
+        end = position + length
+        for first, bits in zip(count(window * 256, 8), bitmap[position:end], strict=False):
+            if bits:
+                types += [first + bit for bit in range(8) if bits & 0x80 >> bit]
+        position = end
+    return frozenset(types) - _PSEUDO_TYPES
 
 
-def write_types(types: frozenset[int]) -> bytes:
-    """The type bitmap of `read_types`."""
+def write_types(types: Iterable[int]) -> bytes:
+    """The type bitmap that `read_types` reads: windows in order, no octet more than needed."""
     windows: dict[int, bytearray] = {}
     for rdtype in sorted(types):
         bits = windows.setdefault(rdtype >> 8, bytearray())

@@ -1,6 +1,6 @@
 """Writing replies: records in, bytes out, names compressed where RFC 3597 allows it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from anchord.model import rdtypes
 from anchord.model.ede import Ede
@@ -10,7 +10,7 @@ from anchord.model.response import RRset
 from .embedded import LAYOUTS, split
 from .errors import FormError
 from .message import HEADER, QR, RA, TC
-from .options import Edns, write_ede, write_opt
+from .options import MOST_EDES, Edns, write_ede, write_opt
 
 LONGEST_POINTER = 0x4000
 """Offsets from here on cannot be pointed at (RFC 1035 section 4.1.4)."""
@@ -30,22 +30,19 @@ def write_reply(
     limit: int,
     options: bytes = b"",
 ) -> bytes:
-    """A reply of at most `limit` octets.
+    """A reply of at most `limit` octets, which are 512 or more.
 
-    `flags` are those of the header without QR, RA and the code. Where everything does not fit,
-    the texts of the Extended DNS Errors go first, then all of them but the first, then that one;
-    only where the records themselves do not fit, they go and TC is set. `edns` is the client's;
-    without it there is no OPT record and so no Extended DNS Error. `options` are further EDNS
-    options, in wire form, that stay whatever goes.
+    `flags` are those of the header without QR, RA and the code, but with the opcode. At most three
+    Extended DNS Errors are told. Where everything does not fit, their texts go first, then all of
+    them but the first, then that one; only where the records themselves do not fit, they go and TC
+    is set. `edns` is the client's; without it there is no OPT record and so no Extended DNS Error.
+    `options` are further EDNS options, in wire form, that stay whatever goes.
     """
     body, counts = _write_sections(question_wire, answer, authority, with_signatures)
-    opts = _opts(edns, edes, rcode, options)
-    for opt in opts:
-        if HEADER + len(body) + len(opt) <= limit:
-            break
-    else:
+    opt = _longest_opt(edns, edes, rcode, options, limit - HEADER - len(body))
+    if HEADER + len(body) + len(opt) > limit:
         body, counts, flags = question_wire, (0, 0), flags | TC
-        opt = next((opt for opt in opts if HEADER + len(body) + len(opt) <= limit), opts[-1])
+        opt = _longest_opt(edns, edes, rcode, options, limit - HEADER - len(body))
     return (
         identifier.to_bytes(2)
         + (QR | RA | flags | rcode & 0xF).to_bytes(2)
@@ -58,36 +55,41 @@ def write_reply(
     )
 
 
-def _opts(edns: Edns | None, edes: Sequence[Ede], rcode: int, options: bytes) -> list[bytes]:
-    """The OPT record in shorter and shorter forms; the last holds no Extended DNS Error."""
+def _longest_opt(
+    edns: Edns | None, edes: Sequence[Ede], rcode: int, options: bytes, room: int
+) -> bytes:
+    """The OPT record with as much of the Extended DNS Errors as there is room for."""
     if edns is None:
-        return [b""]
-    forms = [b"".join(map(write_ede, edes))]
-    if edes:
-        forms.append(b"".join(write_ede(ede, with_text=False) for ede in edes))
-        forms.append(write_ede(edes[0], with_text=False))
-        forms.append(b"")
-    return [
-        write_opt(
+        return b""
+    opt = b""
+    for errors in _shorter_and_shorter(edes[:MOST_EDES]):
+        opt = write_opt(
             dnssec_ok=edns.dnssec_ok,
             compact_ok=edns.compact_ok,  # RFC 9824 section 5.1
             extended_rcode=rcode >> 4,
-            options=options + form,
+            options=options + errors,
         )
-        for form in forms
-    ]
+        if len(opt) <= room:
+            break
+    return opt
+
+
+def _shorter_and_shorter(edes: Sequence[Ede]) -> Iterator[bytes]:
+    if edes:
+        yield b"".join(map(write_ede, edes))
+        yield b"".join(write_ede(ede, with_text=False) for ede in edes)
+        yield write_ede(edes[0], with_text=False)
+    yield b""
 
 
 def _write_sections(
     question_wire: bytes, answer: Iterable[RRset], authority: Iterable[RRset], with_signatures: bool
 ) -> tuple[bytes, tuple[int, int]]:
     writer = _Writer(question_wire)
-    counts = []
-    for section in (answer, authority):
-        count = 0
-        for rrset in section:
-            count += writer.rrset(rrset, with_signatures)
-        counts.append(count)
+    counts = [
+        sum(writer.rrset(rrset, with_signatures) for rrset in section)
+        for section in (answer, authority)
+    ]
     return bytes(writer.body), (counts[0], counts[1])
 
 
@@ -102,7 +104,10 @@ class _Writer:
             self.body += question_wire[-4:]
 
     def rrset(self, rrset: RRset, with_signatures: bool) -> int:
-        """Appends the records, and the RRSIGs where wanted; returns how many they are."""
+        """Appends the records, and the RRSIGs where wanted; returns how many they are.
+
+        RRSIGs have the TTL of what they cover (RFC 4034 section 3).
+        """
         for rdata in rrset.rdatas:
             self._record(rrset.spelling, rrset.rdtype, rrset.ttl, rdata)
         if not with_signatures:
@@ -120,34 +125,39 @@ class _Writer:
             return
         length_at = len(self.body)
         self.body += b"\0\0"
+        self._compressed(rdtype, rdata)
+        self.body[length_at : length_at + 2] = (len(self.body) - length_at - 2).to_bytes(2)
+
+    def _compressed(self, rdtype: int, rdata: bytes) -> None:
+        """Appends RDATA with the names in them compressed; as they are if they do not fit."""
         try:
             pieces = split(rdtype, rdata, 0, len(rdata))
         except FormError:
             pieces = [rdata]
-        for piece in pieces:
-            if isinstance(piece, bytes):
-                self.body += piece
+        for place, piece in enumerate(pieces):
+            if place % 2:
+                self._name(piece)
             else:
-                self._name(piece[0])
-        self.body[length_at : length_at + 2] = (len(self.body) - length_at - 2).to_bytes(2)
+                self.body += piece
 
     def _name(self, name: Name) -> None:
-        """Appends a name, as a pointer where its end was written before in the same spelling.
+        """Appends a name, as a pointer from where its rest was written before, in any spelling.
 
-        The spelling of an owner that equals the question's is the question's (as every server
-        does it), since the key is in lower case.
+        So the owner that was asked for appears as the client spelt it, and every answer to a query
+        in mixed case repeats it (as is common, and as RFC 4343 section 4 permits).
         """
+        key = name.lower()
         position = 0
-        while (rest := name[position:]) != ROOT:
-            key = rest.lower()
-            offset = self._offsets.get(key)
+        while length := key[position]:
+            rest = key[position:]
+            offset = self._offsets.get(rest)
             if offset is not None:
                 self.body += (0xC000 | offset).to_bytes(2)
                 return
             here = HEADER + len(self.body)
             if here < LONGEST_POINTER:
-                self._offsets[key] = here
-            label = rest[: rest[0] + 1]
-            self.body += label
-            position += len(label)
+                self._offsets[rest] = here
+            following = position + length + 1
+            self.body += name[position:following]
+            position = following
         self.body += ROOT
