@@ -1,0 +1,130 @@
+"""How the engine asks: generators that yield what they need and are sent what was found.
+
+The engine does no I/O. Its driver (the resolver, or `replay` over recorded answers) runs a
+generator, answers each request that it yields, and gets the result at its end. There are three
+requests:
+
+- `Ask`: one question to the upstream. `soon` are questions that will probably follow: the driver
+  sends them in the same flight, so that a cold chain costs one round trip.
+- `AskZone`: the trust of the zone that holds a name: shared work, which the driver runs once for
+  all that want it (`trust.find_zone`) with a budget of its own.
+- `None`: nothing; let others run. It stands between signature checks.
+
+A failure to fetch comes back as the value `Unanswered`, so that what is bogus and what is merely
+unobtainable is decided in one place.
+"""
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias, TypeVar
+
+from anchord.model.chain import Link
+from anchord.model.names import Name
+from anchord.model.question import Question
+from anchord.model.response import Response, Unanswered
+from anchord.model.verdict import Flaw, Status
+from anchord.wire.rdata import Dnskey
+
+from .algorithms import Supported
+from .anchors import TrustAnchors
+from .limits import Budget, Limits
+from .memo import Memo
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question that must be answered now, and those worth sending along."""
+
+    question: Question
+    soon: tuple[Question, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AskZone:
+    """The trust of the deepest zone at or above `name`.
+
+    `is_signer` tells that an RRSIG names it as a zone: its key set will be wanted.
+    """
+
+    name: Name
+    is_signer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneTrust:
+    """The deepest zone at or above a name, as far as it could be proven.
+
+    SECURE: `keys` are its proven zone keys. INSECURE: proven that no chain leads there; `flaws`
+    inform. BOGUS, UNOBTAINABLE, INDETERMINATE (no anchor above): `flaws` say why. `expires_in` is
+    for how many seconds it may be kept, `valid_until` when the first signature that it rests on
+    expires (seconds since 1970). `over_limit` tells that a limit was hit, so that it must not be
+    kept nor told to others.
+    """
+
+    zone: Name
+    status: Status
+    keys: tuple[Dnskey, ...] = ()
+    flaws: tuple[Flaw, ...] = ()
+    chain: tuple[Link, ...] = ()
+    expires_in: int = 0
+    valid_until: int = 0xFFFFFFFFFF
+    over_limit: bool = False
+
+
+Request: TypeAlias = Ask | AskZone | None
+Reply: TypeAlias = Response | Unanswered | ZoneTrust | None
+
+T = TypeVar("T")
+Asking: TypeAlias = Generator[Request, Reply, T]
+
+
+class ZoneMemory(Protocol):
+    """Where proven zones are kept. `closest` must not return what has expired."""
+
+    def closest(self, name: Name) -> ZoneTrust | None:
+        """The deepest known zone at or above `name`."""
+
+    def put(self, trust: ZoneTrust) -> None:
+        """Keep a zone for `expires_in` seconds, and not past `valid_until`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every validation shares: what is believed, what is known, and how much is allowed."""
+
+    anchors: TrustAnchors
+    zones: ZoneMemory
+    limits: Limits = field(default_factory=Limits)
+    supported: Supported = field(default_factory=Supported)
+    memo: Memo = field(default_factory=Memo)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One validation: what it shares with all others, its own budget, and its one point in time.
+
+    `now` is in seconds since 1970; every window of the validation is judged at it.
+    """
+
+    context: Context
+    budget: Budget
+    now: int
+
+    @property
+    def limits(self) -> Limits:
+        """The limits in force."""
+        return self.context.limits
+
+
+def ask(question: Question, soon: Iterable[Question] = ()) -> Asking[Response | Unanswered]:
+    """Ask the upstream."""
+    reply = yield Ask(question, tuple(soon))
+    assert isinstance(reply, Response | Unanswered)
+    return reply
+
+
+def ask_zone(name: Name, *, is_signer: bool = False) -> Asking[ZoneTrust]:
+    """Ask for the zone that holds a name."""
+    reply = yield AskZone(name, is_signer)
+    assert isinstance(reply, ZoneTrust)
+    return reply

@@ -1,0 +1,205 @@
+"""What denials of existence establish, and the evidence that they are drawn from.
+
+`nsec` and `nsec3` say what a zone's records prove, by logic alone; this module holds the words that
+they share, and puts the two together. Whether the records used are genuine is checked by the
+engine afterwards: a `Denial` names the RRsets that it rests on, and holds only if all of them do.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TypeAlias
+
+from anchord.model import names, rdtypes
+from anchord.model.names import ROOT, Name
+from anchord.model.response import RRset
+from anchord.wire.errors import FormError
+from anchord.wire.rdata import Nsec, Nsec3, read_nsec, read_nsec3, read_rrsig
+
+
+class Denied(Enum):
+    """What was proven not to be there."""
+
+    NAME = auto()
+    """The name, and so everything below it in this zone; no wildcard stands for it."""
+    COMPACTLY = auto()
+    """The name, by an NXNAME bit (RFC 9824 section 3.2)."""
+    DATA = auto()
+    """The type at a name that exists, or at the wildcard that stands for it."""
+    CLOSER_MATCH = auto()
+    """Any name between a wildcard's closest encloser and the name (RFC 4035 section 5.3.4)."""
+    DS = auto()
+    """A DS record at a delegation: an insecure one."""
+    DELEGATION = auto()
+    """A zone cut at the name: it is an ordinary name of the zone."""
+    NOTHING = auto()
+    """Nothing can be said: the NSEC3 records have too many iterations (RFC 9276 section 3.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """A proof, and the RRsets it rests on.
+
+    `opt_out` tells that unsigned delegations may lie where nothing was found, so that the answer
+    must not be called authentic (RFC 5155 section 9.2).
+    """
+
+    denied: Denied
+    records: tuple[RRset, ...]
+    opt_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NsecRecord:
+    """An NSEC of the zone."""
+
+    owner: Name
+    nsec: Nsec
+    rrset: RRset
+
+
+@dataclass(frozen=True, slots=True)
+class Nsec3Record:
+    """An NSEC3 of the zone; `owner_hash` is the hash in its owner name."""
+
+    owner_hash: bytes
+    nsec3: Nsec3
+    rrset: RRset
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The NSEC and NSEC3 records in a response that bear a signature by `zone`."""
+
+    zone: Name
+    nsecs: tuple[NsecRecord, ...] = ()
+    nsec3s: tuple[Nsec3Record, ...] = ()
+
+    def without(self, rrset: RRset) -> "Evidence":
+        """The evidence that is left when an RRset turned out not to be genuine."""
+        return Evidence(
+            self.zone,
+            tuple(record for record in self.nsecs if record.rrset is not rrset),
+            tuple(record for record in self.nsec3s if record.rrset is not rrset),
+        )
+
+    @property
+    def rrsets(self) -> list[RRset]:
+        """All RRsets of the evidence."""
+        nsecs = [record.rrset for record in self.nsecs]
+        return nsecs + [record.rrset for record in self.nsec3s]
+
+
+Claim: TypeAlias = Callable[[Evidence], Denial | None]
+"""What is to be proven: finds the proof in the evidence, if it is there."""
+
+
+def collect_evidence(rrsets: Iterable[RRset], zone: Name) -> Evidence:
+    """The usable NSEC and NSEC3 records that `zone` claims to have signed.
+
+    Left out: NSEC expanded from wildcards (RFC 4035 section 5.4) and those whose next name lies
+    outside the zone; NSEC3 not directly below the zone, of unknown hash algorithm or with unknown
+    flags (RFC 5155 section 8.1, 8.2); records that are not the only one of their owner.
+    """
+    nsecs = []
+    nsec3s = []
+    for rrset in rrsets:
+        if rrset.rdtype not in (rdtypes.NSEC, rdtypes.NSEC3) or len(rrset.rdatas) != 1:
+            continue
+        if not _is_signed_unexpanded(rrset, zone):
+            continue
+        try:
+            if rrset.rdtype == rdtypes.NSEC:
+                nsec = read_nsec(rrset.rdatas[0])
+                if names.is_at_or_below(rrset.name, zone) and names.is_at_or_below(
+                    nsec.next_name, zone
+                ):
+                    nsecs.append(NsecRecord(rrset.name, nsec, rrset))
+            elif record := _nsec3_record(rrset, zone):
+                nsec3s.append(record)
+        except FormError:
+            continue
+    return Evidence(zone, tuple(nsecs), tuple(nsec3s))
+
+
+def _is_signed_unexpanded(rrset: RRset, zone: Name) -> bool:
+    labels = names.label_count(rrset.name) - names.is_wildcard(rrset.name)
+    for signature in rrset.signatures:
+        try:
+            rrsig = read_rrsig(signature)
+        except FormError:
+            continue
+        if rrsig.signer == zone and rrsig.labels == labels:
+            return True
+    return False
+
+
+SHA1_HASH = 1
+"""The only NSEC3 hash algorithm there is (RFC 5155 section 11)."""
+
+
+def _nsec3_record(rrset: RRset, zone: Name) -> Nsec3Record | None:
+    nsec3 = read_nsec3(rrset.rdatas[0])
+    if rrset.name == ROOT or names.parent(rrset.name) != zone:
+        return None
+    owner_hash = base32hex(rrset.name[1 : 1 + rrset.name[0]])
+    if nsec3.hash_algorithm != SHA1_HASH or nsec3.flags & ~1:
+        return None
+    if len(owner_hash) != 20 or len(nsec3.next_hash) != 20:
+        return None
+    return Nsec3Record(owner_hash, nsec3, rrset)
+
+
+_BASE32HEX = {octet: value for value, octet in enumerate(b"0123456789abcdefghijklmnopqrstuv")}
+
+
+def base32hex(label: bytes) -> bytes:
+    """The octets of a label in lower-case base32hex (RFC 4648 section 7); else nothing."""
+    value = 0
+    for octet in label:
+        digit = _BASE32HEX.get(octet)
+        if digit is None:
+            return b""
+        value = value << 5 | digit
+    spare = len(label) * 5 % 8
+    if value & ((1 << spare) - 1):
+        return b""
+    return (value >> spare).to_bytes(len(label) * 5 // 8)
+
+
+def denies_type(types: frozenset[int], rdtype: int, name: Name) -> bool:
+    """Whether the bitmap at `name` itself shows that there is no `rdtype` (RFC 6840 section 4).
+
+    A CNAME would have been the answer; the parent's side of a zone cut knows only of DS, and the
+    child's side nothing of it.
+    """
+    if rdtypes.CNAME in types and rdtype != rdtypes.CNAME:
+        return False
+    if rdtype == rdtypes.ANY:
+        return types <= {rdtypes.NSEC, rdtypes.RRSIG, rdtypes.NXNAME}
+    if rdtype in types:
+        return False
+    if rdtype == rdtypes.DS:
+        return rdtypes.SOA not in types or name == ROOT
+    return not is_delegation(types)
+
+
+def is_delegation(types: frozenset[int]) -> bool:
+    """Whether the bitmap is of the parent's side of a zone cut."""
+    return rdtypes.NS in types and rdtypes.SOA not in types
+
+
+def knows_nothing_below(types: frozenset[int]) -> bool:
+    """Whether names below the owner of this bitmap are not the zone's to deny.
+
+    Below a zone cut they are another zone's, below a DNAME they are redirected (RFC 6840 section
+    4.1, RFC 6672 section 5.3.4.1).
+    """
+    return is_delegation(types) or rdtypes.DNAME in types
+
+
+def no_ds(types: frozenset[int], name: Name, rrset: RRset) -> Denial | None:
+    """What the bitmap at `name` itself says of a secure delegation there (RFC 6840 section 4.4)."""
+    if rdtypes.DS in types or (rdtypes.SOA in types and name != ROOT):
+        return None
+    return Denial(Denied.DS if rdtypes.NS in types else Denied.DELEGATION, (rrset,))

@@ -1,0 +1,434 @@
+"""The engine's front: a response goes in, an answer with a verdict comes out.
+
+Each RRset and each denial of the response is judged on its own, by the keys of its own zone; the
+whole is as good as its weakest part (RFC 4035 section 3.2.3, RFC 6604 section 3). Insecure is only
+what is proven to be so: by the walk down to the zone that holds the name (`trust.find_zone`).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from anchord.model import names, rcodes, rdtypes
+from anchord.model.chain import Link
+from anchord.model.ede import Ede, EdeCode
+from anchord.model.names import Name
+from anchord.model.question import Question
+from anchord.model.response import Response, RRset, Unanswered
+from anchord.model.verdict import Answer, Checked, Flaw, Status, Verdict, weakest
+from anchord.wire.errors import FormError
+from anchord.wire.rdata import read_rrsig
+
+from . import nsec, nsec3, times
+from .asking import Asking, Work, ZoneTrust, ask, ask_zone
+from .classify import Alias, Ending, Story, tell
+from .denial import Claim, Denial, Denied, Evidence
+from .proofs import Proof, prove
+from .rrsig import Signed, limit_flaw, verify_rrset
+from .trust import exemption, unanswered
+
+LONGEST_TTL = 0x7FFFFFFF
+"""Seconds: the TTL of an answer that nothing bounds (RFC 2181 section 8)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of an answer, judged. `valid_until` bounds how long the judgement holds."""
+
+    status: Status
+    answer: tuple[RRset, ...] = ()
+    authority: tuple[RRset, ...] = ()
+    flaws: tuple[Flaw, ...] = ()
+    chain: tuple[Link, ...] = ()
+    valid_until: int = 0xFFFFFFFFFF
+    denied: Denied | None = None
+    rcode: int | None = None
+    """The code that is right where it is not the response's."""
+
+
+def validate(response: Response, work: Work) -> Asking[Answer]:
+    """The answer that a response amounts to: every part of it judged.
+
+    Where an alias leads on and the response does not say where to, the target is asked for.
+    """
+    question = response.question
+    parts: list[Part] = []
+    seen: set[Name] = set()
+    edes: list[Ede] = []
+    aliases = 0
+    heard = [response]
+    while True:
+        story = tell(response, Question(question.name, question.rdtype), seen)
+        aliases += len(story.aliases)
+        if aliases > work.limits.aliases:
+            flaw = limit_flaw("too many aliases", response.question.name)
+            parts.append(Part(Status.BOGUS, flaws=(flaw,)))
+            break
+        for alias in story.aliases:
+            part = yield from _judge_alias(alias, response, work)
+            parts.append(part)
+        if story.ending is not Ending.OPEN:
+            parts.append((yield from _judge_ending(story, response, work)))
+            if story.ending is Ending.LOOP:
+                edes.append(Ede(EdeCode.OTHER, f"aliases loop at {names.to_text(story.name)}"))
+            break
+        question = Question(story.name, question.rdtype)
+        following = yield from ask(question)
+        if isinstance(following, Unanswered):
+            skipped = unanswered(following)
+            parts.append(Part(Status.UNOBTAINABLE, flaws=skipped.flaws))
+            break
+        response = following
+        heard.append(response)
+    return _assemble(heard, parts, edes, work)
+
+
+# ------------ Data ------------
+
+
+def _judge_alias(alias: Alias, response: Response, work: Work) -> Asking[Part]:
+    """A CNAME by itself; or the DNAME that it follows from (RFC 6672 section 5.3.1)."""
+    if alias.dname is None:
+        return (yield from _judge_rrset(alias.cname, response, work))
+    part = yield from _judge_rrset(alias.dname, response, work)
+    if part.answer:
+        ttl = part.answer[0].ttl
+        part = replace(part, answer=(*part.answer, replace(alias.cname, ttl=ttl)))
+    return part
+
+
+def _judge_ending(story: Story, response: Response, work: Work) -> Asking[Part]:
+    match story.ending:
+        case Ending.DATA:
+            if story.dname:  # a CNAME that was asked for by type
+                alias = Alias(story.data[0], story.dname)
+                return (yield from _judge_alias(alias, response, work))
+            parts = []
+            for rrset in story.data:
+                part = yield from _judge_rrset(rrset, response, work)
+                parts.append(part)
+            return _joined(parts)
+        case Ending.TOO_LONG:
+            assert story.dname
+            part = yield from _judge_rrset(story.dname, response, work)
+            return replace(part, rcode=rcodes.YXDOMAIN)
+        case Ending.LOOP:
+            return Part(Status.SECURE)
+        case _:
+            is_name_error = story.ending is Ending.NAME_ERROR
+            return (yield from _judge_denial(story.name, is_name_error, response, work))
+
+
+def _joined(parts: list[Part]) -> Part:
+    status = weakest(*(part.status for part in parts))
+    return Part(
+        status,
+        tuple(rrset for part in parts for rrset in part.answer),
+        tuple(rrset for part in parts for rrset in part.authority),
+        tuple(flaw for part in parts if part.status is status for flaw in part.flaws),
+        tuple(link for part in parts for link in part.chain),
+        min(part.valid_until for part in parts),
+    )
+
+
+def _judge_rrset(rrset: RRset, response: Response, work: Work) -> Asking[Part]:
+    """An RRset, with the proof that is due where it was expanded from a wildcard."""
+    if rrset.rdtype == rdtypes.RRSIG:
+        return (yield from _judge_signatures(rrset))
+    checked, trust = yield from _check(rrset, work)
+    if isinstance(checked, Part):
+        return checked
+    part = Part(
+        Status.SECURE,
+        (checked.rrset,),
+        chain=trust.chain,
+        valid_until=min(trust.valid_until, times.unwrapped(checked.rrsig.expiration, work.now)),
+    )
+    if checked.wildcard is None:
+        return part
+    claim = _no_closer_match(rrset.name, checked.wildcard, work)
+    proof = yield from prove(claim, response, trust, work)
+    if isinstance(proof, Flaw):
+        flaw = proof
+        if flaw.code is EdeCode.NSEC_MISSING:
+            text = (
+                f"{names.to_text(rrset.name)} was answered from a wildcard, "
+                "but nothing proves that the name itself does not exist"
+            )
+            flaw = replace(flaw, text=text)
+        return replace(part, status=Status.BOGUS, answer=(rrset,), flaws=(flaw,))
+    return _with_proof(part, proof)
+
+
+def _judge_signatures(rrset: RRset) -> Asking[Part]:
+    """RRSIG records that were asked for: nothing signs them (RFC 4035 section 2.2)."""
+    owner = rrset.name
+    trust = yield from ask_zone(owner)
+    if trust.status is not Status.SECURE:
+        return Part(trust.status, (rrset,), flaws=trust.flaws, chain=trust.chain)
+    text = "RRSIG records are not signed themselves, so that nothing can prove them"
+    flaw = Flaw(EdeCode.DNSSEC_INDETERMINATE, text, owner)
+    return Part(Status.INDETERMINATE, (rrset,), flaws=(flaw,), chain=trust.chain)
+
+
+def _check(rrset: RRset, work: Work) -> Asking[tuple[Signed | Part, ZoneTrust]]:
+    """The RRset by the first signer that proves it; else what is known about it instead.
+
+    A signer is attacker's input: only one that turns out to be a proven zone above the RRset can
+    say anything, and the others spoil nothing.
+    """
+    holder = _held_by(rrset.name, rrset.rdtype)
+    if exempt := exemption(holder, work.context, work.now):
+        return _unproven(rrset, exempt), exempt
+    refuted: list[Flaw] = []
+    insecure: ZoneTrust | None = None
+    others: list[ZoneTrust] = []
+    for signer in _signers(rrset):
+        trust = yield from ask_zone(signer, is_signer=True)
+        if trust.status is Status.INSECURE:
+            insecure = trust
+        elif trust.status is not Status.SECURE:
+            others.append(trust)
+        elif trust.zone == signer:
+            checked = yield from verify_rrset(rrset, signer, trust.keys, work)
+            if isinstance(checked, Signed):
+                return checked, trust
+            refuted.append(checked)
+            if work.budget.exhausted:
+                return _failed(rrset, trust, checked), trust
+            refuter = trust
+    if refuted:
+        return _failed(rrset, refuter, *refuted), refuter
+    if insecure is None and not others:
+        insecure = yield from ask_zone(holder)
+        if insecure.status is Status.SECURE:
+            return _failed(rrset, insecure, _unsigned(rrset, insecure)), insecure
+    trust = insecure or max(others, key=lambda trust: trust.status)
+    return _unproven(rrset, trust), trust
+
+
+def _unproven(rrset: RRset, trust: ZoneTrust) -> Part:
+    """An RRset whose zone is not secure: it is what its zone is."""
+    return Part(
+        trust.status,
+        (rrset,),
+        flaws=trust.flaws,
+        chain=trust.chain,
+        valid_until=trust.valid_until,
+    )
+
+
+def _failed(rrset: RRset, trust: ZoneTrust, *flaws: Flaw) -> Part:
+    return Part(Status.BOGUS, (rrset,), flaws=flaws, chain=trust.chain)
+
+
+def _unsigned(rrset: RRset, trust: ZoneTrust) -> Flaw:
+    """Why an RRset in a signed zone that no zone has signed is refused."""
+    what = f"{names.to_text(rrset.name)} {rdtypes.to_text(rrset.rdtype)}"
+    zone = names.to_text(trust.zone)
+    if rrset.signatures:
+        text = f"{what} is signed, but not by {zone}, which holds it"
+        return Flaw(EdeCode.RRSIGS_MISSING, text, rrset.name)
+    text = f"{what} has no RRSIG, though {zone} is signed: signatures were stripped on the way"
+    return Flaw(EdeCode.RRSIGS_MISSING, text, rrset.name)
+
+
+def _signers(rrset: RRset) -> list[Name]:
+    """The names that the RRSIGs call their zone and that could be it, the deepest first."""
+    found = set()
+    for rdata in rrset.signatures:
+        try:
+            found.add(read_rrsig(rdata).signer)
+        except FormError:
+            continue
+    return _possible_zones(found, rrset.name, rrset.rdtype)
+
+
+MOST_SIGNERS = 3
+"""Signers of one RRset or denial that are looked into: a zone, its parent at a cut, and a stray."""
+
+
+def _possible_zones(signers: Iterable[Name], name: Name, rdtype: int) -> list[Name]:
+    """Those at or above the name; for DS strictly above, since it is the parent's."""
+    holder = _held_by(name, rdtype)
+    possible = [signer for signer in signers if names.is_at_or_below(holder, signer)]
+    return sorted(possible, key=len, reverse=True)[:MOST_SIGNERS]
+
+
+def _held_by(name: Name, rdtype: int) -> Name:
+    """The name whose zone holds the RRset: a DS is the parent's (RFC 4035 section 2.4)."""
+    return names.parent(name) if rdtype == rdtypes.DS else name
+
+
+def _with_proof(part: Part, proof: Proof) -> Part:
+    """A secure part that rests on a proof as well: no better than that."""
+    is_authentic = not proof.opt_out and proof.denied is not Denied.NOTHING
+    return replace(
+        part,
+        status=Status.SECURE if is_authentic else Status.INSECURE,
+        authority=(*part.authority, *proof.records),
+        flaws=(*part.flaws, *proof.flaws),
+        valid_until=min(part.valid_until, proof.valid_until),
+    )
+
+
+# ------------ Denials ------------
+
+
+def _judge_denial(name: Name, is_name_error: bool, response: Response, work: Work) -> Asking[Part]:
+    """That a name, or the type at it, does not exist: proven by the zone that would hold it."""
+    rdtype = response.question.rdtype
+    claim = _name_error(name, rdtype, work) if is_name_error else _no_data(name, rdtype, work)
+    flaws: list[Flaw] = []
+    is_exempt = exemption(_held_by(name, rdtype), work.context, work.now) is not None
+    for signer in () if is_exempt else _denying_zones(response, name, rdtype):
+        trust = yield from ask_zone(signer, is_signer=True)
+        if trust.status is not Status.SECURE or trust.zone != signer:
+            continue
+        proof = yield from prove(claim, response, trust, work)
+        if isinstance(proof, Proof):
+            part = Part(
+                Status.SECURE,
+                chain=trust.chain,
+                valid_until=trust.valid_until,
+                denied=proof.denied,
+                rcode=_PROVEN_RCODES.get(proof.denied),
+            )
+            return (yield from _with_soa(_with_proof(part, proof), response, trust, work))
+        flaws.append(proof)
+        if work.budget.exhausted:
+            return Part(Status.BOGUS, flaws=(proof,), chain=trust.chain)
+    trust = yield from ask_zone(_held_by(name, rdtype))
+    if trust.status is Status.SECURE:
+        if not flaws:
+            proof = yield from prove(claim, response, trust, work)
+            assert isinstance(proof, Flaw)
+            flaws.append(proof)
+        return Part(Status.BOGUS, flaws=tuple(flaws), chain=trust.chain)
+    soa = tuple(r for r in response.authority if r.rdtype == rdtypes.SOA)[:1]
+    return Part(
+        trust.status,
+        authority=tuple(r for r in soa if names.is_at_or_below(name, r.name)),
+        flaws=trust.flaws,
+        chain=trust.chain,
+        valid_until=trust.valid_until,
+    )
+
+
+def _denying_zones(response: Response, name: Name, rdtype: int) -> list[Name]:
+    """The zones that claim to have signed NSEC or NSEC3 records for this denial."""
+    found = set()
+    for rrset in response.authority:
+        if rrset.rdtype in (rdtypes.NSEC, rdtypes.NSEC3):
+            for rdata in rrset.signatures:
+                try:
+                    found.add(read_rrsig(rdata).signer)
+                except FormError:
+                    continue
+    return _possible_zones(found, name, rdtype)
+
+
+def _with_soa(part: Part, response: Response, trust: ZoneTrust, work: Work) -> Asking[Part]:
+    """The zone's SOA, where it came along: it must be as genuine as the proof."""
+    for rrset in response.authority:
+        if rrset.rdtype == rdtypes.SOA and rrset.name == trust.zone:
+            checked = yield from verify_rrset(rrset, trust.zone, trust.keys, work)
+            if isinstance(checked, Flaw):
+                return replace(part, status=Status.BOGUS, flaws=(checked,))
+            return replace(part, authority=(checked.rrset, *part.authority))
+    return part
+
+
+# ------------ Claims ------------
+
+
+def _name_error(name: Name, rdtype: int, work: Work) -> Claim:
+    """That the name does not exist; or at least that it has no such type.
+
+    Some servers say NXDOMAIN where they prove no more than NODATA: what is proven is answered.
+    """
+    no_data = _no_data(name, rdtype, work)
+
+    def claim(evidence: Evidence) -> Denial | None:
+        return (
+            nsec.name_error(evidence, name)
+            or nsec3.name_error(evidence, name, work.limits, work.budget)
+            or no_data(evidence)
+        )
+
+    return claim
+
+
+def _no_data(name: Name, rdtype: int, work: Work) -> Claim:
+    def claim(evidence: Evidence) -> Denial | None:
+        return nsec.no_data(evidence, name, rdtype) or nsec3.no_data(
+            evidence, name, rdtype, work.limits, work.budget
+        )
+
+    return claim
+
+
+def _no_closer_match(name: Name, closest_encloser: Name, work: Work) -> Claim:
+    def claim(evidence: Evidence) -> Denial | None:
+        return nsec.no_closer_match(evidence, name, closest_encloser) or nsec3.no_closer_match(
+            evidence, name, closest_encloser, work.limits, work.budget
+        )
+
+    return claim
+
+
+# ------------ The answer ------------
+
+
+def _assemble(heard: list[Response], parts: list[Part], edes: list[Ede], work: Work) -> Answer:
+    """The parts together. A failure keeps the records as they came, for clients that check."""
+    first, last = heard[0], heard[-1]
+    status = weakest(*(part.status for part in parts))
+    flaws = tuple(flaw for part in parts if part.status is status for flaw in part.flaws)
+    chain = {link.zone: link for part in parts for link in part.chain}
+    verdict = Verdict(status, tuple(dict.fromkeys(flaws)), tuple(chain.values()))
+    if status.is_failure:
+        answer = _as_they_came([r for response in heard for r in response.answer], parts, status)
+        authority = _as_they_came(
+            [r for r in last.authority if r.rdtype in _DENIALS], parts, status
+        )
+    else:
+        answer = _checked(parts, lambda part: part.answer)
+        authority = _checked(parts, lambda part: part.authority)
+    valid = min(part.valid_until for part in parts) - work.now
+    return Answer(
+        question=first.question,
+        rcode=last.rcode if parts[-1].rcode is None else parts[-1].rcode,
+        answer=answer,
+        authority=authority,
+        verdict=verdict,
+        ttl=max(0, min(valid, LONGEST_TTL)),
+        edes=tuple(edes),
+        nxname=parts[-1].denied is Denied.COMPACTLY,
+        upstream=last.upstream,
+    )
+
+
+_DENIALS = (rdtypes.SOA, rdtypes.NSEC, rdtypes.NSEC3)
+
+
+def _as_they_came(rrsets: list[RRset], parts: list[Part], status: Status) -> tuple[Checked, ...]:
+    judged = {
+        (rrset.name, rrset.rdtype): part.status
+        for part in parts
+        for rrset in (*part.answer, *part.authority)
+    }
+    return tuple(Checked(r, judged.get((r.name, r.rdtype), status)) for r in rrsets)
+
+
+def _checked(
+    parts: list[Part], section: Callable[[Part], tuple[RRset, ...]]
+) -> tuple[Checked, ...]:
+    found: dict[tuple[Name, int], Checked] = {}
+    for part in parts:
+        for rrset in section(part):
+            found.setdefault((rrset.name, rrset.rdtype), Checked(rrset, part.status))
+    return tuple(found.values())
+
+
+_PROVEN_RCODES = {Denied.DATA: rcodes.NOERROR, Denied.COMPACTLY: rcodes.NOERROR}
+"""What was proven decides where it says less than the response did."""

@@ -1,0 +1,172 @@
+"""From a DS set to a zone's keys (RFC 4035 section 5.2, RFC 4509, RFC 6840 section 5).
+
+What counts is decided here: which DS records are usable, which keys they authenticate, and when a
+zone is insecure because nothing about it is supported. Only the DS set can say so.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from anchord.model import names
+from anchord.model.ede import EdeCode
+from anchord.model.names import Name
+from anchord.model.response import RRset
+from anchord.model.verdict import Flaw
+from anchord.wire.errors import FormError
+from anchord.wire.rdata import Dnskey, Ds, read_dnskey, read_ds
+
+from . import algorithms as alg
+from .algorithms import Supported, algorithm_text, digest_text
+from .crypto import MalformedKeyError, UnsupportedKeyError, digest, load_key
+from .limits import Limits
+
+
+def read_ds_set(rrset: RRset) -> list[Ds]:
+    """The well-formed records of a DS RRset."""
+    found = []
+    for rdata in rrset.rdatas:
+        try:
+            found.append(read_ds(rdata))
+        except FormError:
+            continue
+    return found
+
+
+def read_key_set(rrset: RRset) -> list[Dnskey]:
+    """The well-formed records of a DNSKEY RRset."""
+    found = []
+    for rdata in rrset.rdatas:
+        try:
+            found.append(read_dnskey(rdata))
+        except FormError:
+            continue
+    return found
+
+
+def usable_ds(ds_set: Iterable[Ds], supported: Supported, limits: Limits) -> list[Ds]:
+    """The DS records that count: algorithm and digest type of the same record are supported.
+
+    SHA-1 counts only where nothing better does (RFC 4509 section 3).
+    """
+    usable = [
+        ds
+        for ds in ds_set
+        if ds.algorithm in supported.algorithms and ds.digest_type in supported.digests
+    ]
+    better = [ds for ds in usable if ds.digest_type != alg.SHA1]
+    return (better or usable)[: limits.ds_per_zone]
+
+
+def unsupported_flaw(zone: Name, ds_set: list[Ds], supported: Supported) -> Flaw:
+    """Why a zone with this DS set is insecure: nothing in it is supported."""
+    known = [ds for ds in ds_set if ds.algorithm in supported.algorithms]
+    if known:
+        what = ", ".join(dict.fromkeys(digest_text(ds.digest_type) for ds in known))
+        code, text = EdeCode.UNSUPPORTED_DS_DIGEST_TYPE, f"DS digest type {what}"
+    else:
+        what = ", ".join(dict.fromkeys(algorithm_text(ds.algorithm) for ds in ds_set))
+        code, text = EdeCode.UNSUPPORTED_DNSKEY_ALGORITHM, f"algorithm {what or 'none'}"
+    return Flaw(
+        code,
+        f"{names.to_text(zone)} is signed by {text} only, which is not supported: not checked",
+        zone,
+        tuple(("key_tag", ds.key_tag) for ds in ds_set),
+    )
+
+
+def unsupported_size_flaw(zone: Name, keys: tuple[Dnskey, ...]) -> Flaw:
+    """Why a zone is insecure whose entry keys are all of a size that is not supported."""
+    tags = ", ".join(str(key.key_tag) for key in keys)
+    text = f"{names.to_text(zone)}: key {tags} is of a size that is not supported: not checked"
+    facts = tuple(("key_tag", key.key_tag) for key in keys)
+    return Flaw(EdeCode.UNSUPPORTED_DNSKEY_ALGORITHM, text, zone, facts)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryKeys:
+    """The keys of a zone that its DS set, or a trust anchor, authenticates.
+
+    `unsupported` tells that there are some, but all of a size that is not supported.
+    """
+
+    keys: tuple[Dnskey, ...]
+    unsupported: bool = False
+
+
+def entry_keys(zone: Name, key_set: list[Dnskey], ds_set: list[Ds]) -> EntryKeys | Flaw:
+    """The keys by which the zone's key set may be signed, or why there are none.
+
+    `ds_set` holds usable records only, a trust anchor's among them.
+    """
+    matching = [key for key in key_set if any(_authenticates(ds, zone, key) for ds in ds_set)]
+    good = tuple(key for key in matching if key.is_zone_key and not key.is_revoked)
+    if not good:
+        return _no_entry(zone, key_set, ds_set, matching)
+    supported = tuple(key for key in good if _is_supported(key))
+    return EntryKeys(supported) if supported else EntryKeys(good, unsupported=True)
+
+
+def zone_keys(key_set: list[Dnskey], supported: Supported) -> tuple[Dnskey, ...]:
+    """The keys of a proven key set that may sign the zone's data."""
+    return tuple(
+        key
+        for key in key_set
+        if key.is_zone_key and not key.is_revoked and key.algorithm in supported.algorithms
+    )
+
+
+def _authenticates(ds: Ds, zone: Name, key: Dnskey) -> bool:
+    return (
+        ds.key_tag == key.key_tag
+        and ds.algorithm == key.algorithm
+        and ds.digest == digest(ds.digest_type, zone + key.rdata)
+    )
+
+
+def _is_supported(key: Dnskey) -> bool:
+    try:
+        load_key(key.algorithm, key.key)
+    except UnsupportedKeyError:
+        return False
+    except MalformedKeyError:
+        return True  # no fault of size: it will fail to verify
+    return True
+
+
+def _no_entry(zone: Name, key_set: list[Dnskey], ds_set: list[Ds], matching: list[Dnskey]) -> Flaw:
+    """Which of the many ways it is in which no key fits."""
+    wanted = sorted({ds.key_tag for ds in ds_set})
+    wanted_text = ", ".join(map(str, wanted))
+    whose = names.to_text(zone)
+    facts: tuple[tuple[str, int | str], ...] = (
+        *(("wanted_key_tag", tag) for tag in wanted),
+        *(("key_tag", key.key_tag) for key in key_set),
+    )
+    unflagged = [key for key in matching if not key.is_zone_key] or _cleared(zone, key_set, ds_set)
+    if unflagged:
+        text = f"{whose}: key {unflagged[0].key_tag} has no Zone Key flag, so it may sign nothing"
+        return Flaw(EdeCode.NO_ZONE_KEY_BIT_SET, text, zone, facts)
+    if any(key.is_revoked for key in key_set) and not any(
+        key.key_tag in wanted and not key.is_revoked for key in key_set
+    ):
+        text = f"{whose}: key {wanted_text} is revoked, or gone"
+    elif not key_set:
+        text = f"{whose} has no DNSKEY, but should have key {wanted_text}"
+    elif any(key.key_tag in wanted for key in key_set):
+        text = f"{whose}: key {wanted_text} is not the DS record's: algorithm or digest differ"
+    else:
+        has = ", ".join(str(key.key_tag) for key in key_set[:6])
+        text = f"{whose} has key {has}, but its parent's DS record is for key {wanted_text}"
+    return Flaw(EdeCode.DNSKEY_MISSING, text, zone, facts)
+
+
+def _cleared(zone: Name, key_set: list[Dnskey], ds_set: list[Ds]) -> list[Dnskey]:
+    """Keys that the DS set would authenticate if only their Zone Key flag were set."""
+    found = []
+    for key in key_set:
+        if not key.is_zone_key and key.protocol == 3:
+            flags = key.flags | 0x0100
+            restored = read_dnskey(flags.to_bytes(2) + key.rdata[2:])
+            if any(_authenticates(ds, zone, restored) for ds in ds_set):
+                found.append(key)
+    return found

@@ -1,0 +1,223 @@
+"""Whether a signature over an RRset holds, by one zone's keys (RFC 4035 section 5.3).
+
+First every RRSIG is judged by what it says (type, signer, labels, window, algorithm, key); the few
+that are usable are then tried, one check at a time. Any one that verifies is enough (RFC 6840
+section 5.4). If none does, the flaw names the most telling reason.
+"""
+
+from dataclasses import dataclass
+
+from anchord.model import names, rdtypes
+from anchord.model.ede import EdeCode
+from anchord.model.names import Name
+from anchord.model.response import RRset
+from anchord.model.verdict import Flaw
+from anchord.wire.embedded import canonical
+from anchord.wire.errors import FormError
+from anchord.wire.rdata import Dnskey, Rrsig, read_rrsig
+
+from . import times
+from .algorithms import algorithm_text
+from .asking import Asking, Work
+from .crypto import MalformedKeyError, UnsupportedKeyError, load_key
+from .memo import Memo
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """An RRset whose signature holds: the RRset with bounded TTL, and what the signature says.
+
+    `wildcard` is the closest encloser where the RRset was expanded from a wildcard (RFC 4035
+    section 5.3.4): then a proof is still due that the name itself does not exist.
+    """
+
+    rrset: RRset
+    rrsig: Rrsig
+    wildcard: Name | None
+
+
+def verify_rrset(
+    rrset: RRset,
+    zone: Name,
+    keys: tuple[Dnskey, ...],
+    work: Work,
+) -> Asking[Signed | Flaw]:
+    """Whether a signature by the zone's keys over the RRset holds now."""
+    usable, flaws = usable_signatures(rrset, zone, work)
+    for rrsig in usable[: work.limits.signatures_per_rrset]:
+        flaw = yield from _try_signature(rrset, rrsig, keys, work)
+        if flaw is None:
+            return _signed(rrset, rrsig, work.now)
+        if work.budget.exhausted:
+            return flaw
+        flaws.append(flaw)
+    if len(usable) > work.limits.signatures_per_rrset:
+        flaws = [limit_flaw("too many RRSIGs over one RRset", rrset.name)]
+    return min(flaws, key=_telling) if flaws else _missing(rrset, zone)
+
+
+_ORDER = (
+    EdeCode.SIGNATURE_EXPIRED_BEFORE_VALID,
+    EdeCode.SIGNATURE_EXPIRED,
+    EdeCode.SIGNATURE_NOT_YET_VALID,
+    EdeCode.NO_ZONE_KEY_BIT_SET,
+    EdeCode.DNSKEY_MISSING,
+    EdeCode.DNSSEC_BOGUS,
+    EdeCode.RRSIGS_MISSING,
+)
+"""Which of several reasons tells most: the narrowest first."""
+
+
+def _telling(flaw: Flaw) -> int:
+    return _ORDER.index(flaw.code)
+
+
+def usable_signatures(rrset: RRset, zone: Name, work: Work) -> tuple[list[Rrsig], list[Flaw]]:
+    """The RRSIGs by `zone` that are worth a check, and what is wrong with the others by it."""
+    usable: list[Rrsig] = []
+    flaws: list[Flaw] = []
+    for rdata in rrset.signatures:
+        try:
+            rrsig = read_rrsig(rdata)
+        except FormError:
+            continue
+        if rrsig.signer != zone:
+            continue
+        flaw = _unusable(rrset, rrsig, work)
+        if flaw is None:
+            usable.append(rrsig)
+        else:
+            flaws.append(flaw)
+    return usable, flaws
+
+
+def _unusable(rrset: RRset, rrsig: Rrsig, work: Work) -> Flaw | None:
+    what = _what(rrset)
+    tag = f"key {rrsig.key_tag}"
+    now = work.now
+    if rrsig.type_covered != rrset.rdtype:
+        return _flaw(EdeCode.DNSSEC_BOGUS, rrset, rrsig, f"the RRSIG of {what} covers another type")
+    owner_labels = names.label_count(rrset.name) - names.is_wildcard(rrset.name)
+    if not names.label_count(rrsig.signer) <= rrsig.labels <= owner_labels:
+        text = f"the RRSIG of {what} by {tag} is for {rrsig.labels} labels, which cannot be"
+        return _flaw(EdeCode.DNSSEC_BOGUS, rrset, rrsig, text)
+    if rrsig.algorithm not in work.context.supported.algorithms:
+        text = (
+            f"{what} has no RRSIG of a supported algorithm, only {algorithm_text(rrsig.algorithm)}"
+        )
+        return _flaw(EdeCode.RRSIGS_MISSING, rrset, rrsig, text)
+    if times.is_before(rrsig.expiration, rrsig.inception):
+        text = (
+            f"the RRSIG of {what} by {tag} expires ({times.to_text(rrsig.expiration, now)}) before "
+            f"it becomes valid ({times.to_text(rrsig.inception, now)})"
+        )
+        return _flaw(EdeCode.SIGNATURE_EXPIRED_BEFORE_VALID, rrset, rrsig, text)
+    if times.is_before(rrsig.expiration, now):
+        text = (
+            f"the RRSIG of {what} by {tag} expired {times.to_text(rrsig.expiration, now)}, "
+            f"{times.ago_text(now - rrsig.expiration)} ago"
+        )
+        return _flaw(EdeCode.SIGNATURE_EXPIRED, rrset, rrsig, text)
+    if times.is_before(now, rrsig.inception):
+        text = (
+            f"the RRSIG of {what} by {tag} is not valid before "
+            f"{times.to_text(rrsig.inception, now)}, in "
+            f"{times.ago_text(rrsig.inception - now)}; check this machine's clock"
+        )
+        return _flaw(EdeCode.SIGNATURE_NOT_YET_VALID, rrset, rrsig, text)
+    return None
+
+
+def _try_signature(
+    rrset: RRset, rrsig: Rrsig, keys: tuple[Dnskey, ...], work: Work
+) -> Asking[Flaw | None]:
+    """Check one RRSIG with each key that it may be of; None where one verifies it."""
+    what = _what(rrset)
+    candidates = [
+        key for key in keys if key.key_tag == rrsig.key_tag and key.algorithm == rrsig.algorithm
+    ]
+    if not candidates:
+        tags = ", ".join(str(tag) for tag in sorted({key.key_tag for key in keys})[:6])
+        text = (
+            f"{what} is signed by key {rrsig.key_tag}, algorithm "
+            f"{algorithm_text(rrsig.algorithm)}, but {names.to_text(rrsig.signer)} has key {tags}"
+        )
+        return _flaw(EdeCode.DNSSEC_BOGUS, rrset, rrsig, text)
+    data = signed_data(rrset, rrsig)
+    for key in candidates[: work.limits.keys_per_tag]:
+        memo = Memo.key(key.rdata, rrsig.signature, data)
+        if work.context.memo.knows(memo):
+            return None
+        if not work.budget.spend_signature():
+            return limit_flaw(work.budget.exhausted, rrset.name)
+        if _verifies(key, rrsig.signature, data):
+            work.context.memo.remember(memo)
+            return None
+        if not work.budget.spend_failure():
+            return limit_flaw(work.budget.exhausted, rrset.name)
+        yield None
+    if len(candidates) > work.limits.keys_per_tag:
+        return limit_flaw("too many keys with one key tag", rrset.name)
+    text = (
+        f"the RRSIG of {what} by key {rrsig.key_tag} does not verify: data or signature are forged"
+    )
+    return _flaw(EdeCode.DNSSEC_BOGUS, rrset, rrsig, text)
+
+
+def _verifies(key: Dnskey, signature: bytes, data: bytes) -> bool:
+    try:
+        return load_key(key.algorithm, key.key)(signature, data)
+    except (UnsupportedKeyError, MalformedKeyError):
+        return False
+
+
+def signed_data(rrset: RRset, rrsig: Rrsig) -> bytes:
+    """What the RRSIG signs (RFC 4034 section 3.1.8.1): the RRset in canonical form and order."""
+    owner = rrset.name
+    if rrsig.labels < names.label_count(owner):
+        owner = names.wildcard_of(names.suffix(owner, rrsig.labels))
+    head = (
+        owner + rrset.rdtype.to_bytes(2) + rdtypes.IN.to_bytes(2) + rrsig.original_ttl.to_bytes(4)
+    )
+    rdatas = sorted({canonical(rrset.rdtype, rdata) for rdata in rrset.rdatas})
+    return rrsig.signed_head + b"".join(head + len(rdata).to_bytes(2) + rdata for rdata in rdatas)
+
+
+def _signed(rrset: RRset, rrsig: Rrsig, now: int) -> Signed:
+    """The RRset with its TTL bounded (RFC 4035 section 5.3.3), and whether it was expanded."""
+    remaining = times.until(rrsig.expiration, now)
+    ttl = min(rrset.ttl, rrset.signature_ttl, rrsig.original_ttl, remaining)
+    bounded = RRset(rrset.name, rrset.rdtype, ttl, rrset.rdatas, rrset.signatures, ttl, rrset.owner)
+    wildcard = None
+    if rrsig.labels < names.label_count(rrset.name) - names.is_wildcard(rrset.name):
+        wildcard = names.suffix(rrset.name, rrsig.labels)
+    return Signed(bounded, rrsig, wildcard)
+
+
+def _missing(rrset: RRset, zone: Name) -> Flaw:
+    text = f"{_what(rrset)} has no RRSIG, though {names.to_text(zone)} is signed"
+    return Flaw(
+        EdeCode.RRSIGS_MISSING, text, rrset.name, (("type", rdtypes.to_text(rrset.rdtype)),)
+    )
+
+
+def limit_flaw(limit: str, name: Name) -> Flaw:
+    """The flaw of a question that went past a limit."""
+    text = f"{names.to_text(name)}: {limit}; this may be an attack on validators"
+    return Flaw(EdeCode.DNSSEC_BOGUS, text, name, (("limit", limit),))
+
+
+def _what(rrset: RRset) -> str:
+    return f"{names.to_text(rrset.name)} {rdtypes.to_text(rrset.rdtype)}"
+
+
+def _flaw(code: EdeCode, rrset: RRset, rrsig: Rrsig, text: str) -> Flaw:
+    facts: tuple[tuple[str, int | str], ...] = (
+        ("type", rdtypes.to_text(rrset.rdtype)),
+        ("signer", names.to_text(rrsig.signer)),
+        ("key_tag", rrsig.key_tag),
+        ("algorithm", rrsig.algorithm),
+        ("inception", rrsig.inception),
+        ("expiration", rrsig.expiration),
+    )
+    return Flaw(code, text, rrset.name, facts)

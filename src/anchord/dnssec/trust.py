@@ -1,0 +1,332 @@
+"""Finding the zone that holds a name, and proving it: from an anchor down, cut by cut.
+
+Zone cuts are found by DS records alone (RFC 4035 section 5.2). From the deepest zone that is known
+already, the DS RRsets of all names down to the one wanted are asked for in one flight, and judged
+from the top, each by the keys of the zone proven last:
+
+- a DS RRset: a secure cut. The zone's key set is proven by it, and the walk goes on from there;
+- a proof that there is none, with the NS bit or an opt-out: an insecure cut, the end: everything
+  below is insecure. This is the only way to that verdict;
+- a proof that there is none, without the NS bit: no cut; go on;
+- a proof that the name does not exist: there is no cut there or below;
+- no answer, or one that proves nothing: it may be passed over only if a deeper DS answer is proven
+  by the same zone's keys, for then there was no cut in between.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from anchord.model import names, rdtypes
+from anchord.model.chain import Link
+from anchord.model.ede import EdeCode
+from anchord.model.names import ROOT, Name
+from anchord.model.question import Question
+from anchord.model.response import Response, RRset, Unanswered
+from anchord.model.verdict import Flaw, Status
+from anchord.wire.rdata import Ds
+
+from . import nsec, nsec3, times
+from .anchors import Anchor
+from .asking import Asking, Context, Work, ZoneTrust, ask
+from .denial import Claim, Denial, Denied, Evidence
+from .keys import (
+    entry_keys,
+    read_ds_set,
+    read_key_set,
+    unsupported_flaw,
+    unsupported_size_flaw,
+    usable_ds,
+    zone_keys,
+)
+from .limits import Budget
+from .proofs import Proof, prove
+from .rrsig import Signed, limit_flaw, verify_rrset
+
+EAGER_LABELS = 4
+"""Names between a known zone and a signer up to which DNSKEY is asked for along with DS."""
+
+LONGEST = 86400
+"""Seconds for which a zone's proof is kept at most."""
+
+
+def find_zone(
+    name: Name, context: Context, now: int, *, is_signer: bool = False
+) -> Asking[ZoneTrust]:
+    """The deepest zone at or above `name`, proven as far as it can be, as of `now`.
+
+    `is_signer`: an RRSIG calls the name a zone, so that its key set is worth asking for at once.
+    Every zone proven on the way is put into the context's memory.
+    """
+    if exempt := exemption(name, context, now):
+        return exempt
+    anchor = context.anchors.closest(name)
+    if anchor is None:
+        return _no_anchor(name)
+    known = context.zones.closest(name)
+    if known is None or not names.is_at_or_below(known.zone, anchor.zone):
+        soon = _flight(anchor.zone, names.names_between(anchor.zone, name), is_signer)
+        known = yield from _enter_anchor(anchor, soon, _work(context, now))
+    return (yield from _descend(known, name, is_signer, context, now))
+
+
+def _work(context: Context, now: int) -> Work:
+    """Each cut is proven on a budget of its own, since the proof is shared between questions."""
+    return Work(context, Budget(context.limits, for_zone=True), now)
+
+
+def _descend(
+    trust: ZoneTrust, name: Name, is_signer: bool, context: Context, now: int
+) -> Asking[ZoneTrust]:
+    """The walk down from a known zone."""
+    passed_over: list[Skipped] = []
+    unprovable: ZoneTrust | None = None
+    if trust.status is not Status.SECURE:
+        return trust
+    between = names.names_between(trust.zone, name)
+    soon = _flight(trust.zone, between, is_signer)
+    for candidate in between:
+        response = yield from ask(Question(candidate, rdtypes.DS), soon)
+        work = _work(context, now)
+        found = yield from _judge_ds(candidate, response, trust, work)
+        match found:
+            case Skipped():
+                passed_over.append(found)
+                continue
+            case Signed():
+                trust = yield from _enter(found, trust, work)
+                if trust.status is not Status.SECURE:
+                    return trust
+            case Proof(denied=Denied.NOTHING):
+                unprovable = unprovable or _insecure_cut(candidate, found, trust)
+                continue
+            case Proof(denied=Denied.DS):
+                trust = _insecure_cut(candidate, found, trust)
+                _remember(trust, context)
+                return trust
+            case Proof(denied=Denied.NAME):
+                return trust
+        passed_over.clear()
+        unprovable = None
+    if unprovable:
+        return unprovable
+    return _unproven(trust, passed_over) if passed_over else trust
+
+
+def _flight(zone: Name, between: list[Name], is_signer: bool) -> tuple[Question, ...]:
+    """The chain questions that a walk will need, as far as can be told before it begins."""
+    with_keys: Iterable[Name] = ()
+    if is_signer:
+        with_keys = between if len(between) <= EAGER_LABELS else (between[0], between[-1])
+    elif zone == ROOT:
+        with_keys = between[:1]
+    return (
+        *(Question(name, rdtypes.DS) for name in between),
+        *(Question(name, rdtypes.DNSKEY) for name in with_keys),
+    )
+
+
+# ------------ Is there a cut? ------------
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A DS answer that proved nothing, and why."""
+
+    flaws: tuple[Flaw, ...]
+    is_unanswered: bool
+    over_limit: bool = False
+
+
+def _judge_ds(
+    name: Name,
+    response: Response | Unanswered,
+    trust: ZoneTrust,
+    work: Work,
+) -> Asking[Signed | Proof | Skipped]:
+    """What a DS answer shows about a cut at `name`, by the keys of the zone above it."""
+    if isinstance(response, Unanswered):
+        return unanswered(response)
+    for rrset in response.answer:
+        if rrset.name != name or rrset.rdtype not in (rdtypes.DS, rdtypes.CNAME):
+            continue
+        checked = yield from verify_rrset(rrset, trust.zone, trust.keys, work)
+        if isinstance(checked, Flaw):
+            return Skipped((checked,), is_unanswered=False, over_limit=bool(work.budget.exhausted))
+        if rrset.rdtype == rdtypes.CNAME:
+            return Proof(Denied.DELEGATION, (checked.rrset,))  # an alias is no cut
+        if checked.wildcard is None:
+            return checked
+    found = yield from prove(_no_secure_delegation(name, work), response, trust, work)
+    if isinstance(found, Flaw):
+        return Skipped((found,), is_unanswered=False, over_limit=bool(work.budget.exhausted))
+    return found
+
+
+def _no_secure_delegation(name: Name, work: Work) -> Claim:
+    def claim(evidence: Evidence) -> Denial | None:
+        return nsec.no_secure_delegation(evidence, name) or nsec3.no_secure_delegation(
+            evidence, name, work.limits, work.budget
+        )
+
+    return claim
+
+
+# ------------ Into a zone ------------
+
+
+def _enter_anchor(anchor: Anchor, soon: tuple[Question, ...], work: Work) -> Asking[ZoneTrust]:
+    """The zone of a trust anchor, proven by the anchor itself."""
+    link = Link(anchor.zone, Status.SECURE, anchored=True)
+    above = ZoneTrust(anchor.zone, Status.SECURE, expires_in=LONGEST)
+    trust = yield from _prove_key_set(link, list(anchor.ds), above, soon, work)
+    _remember(trust, work.context)
+    return trust
+
+
+def _enter(ds: Signed, parent: ZoneTrust, work: Work) -> Asking[ZoneTrust]:
+    """The zone below a secure cut, proven by the DS RRset that its parent has signed."""
+    link = Link(ds.rrset.name, Status.SECURE, ds=ds.rrset)
+    above = replace(
+        parent,
+        expires_in=ds.rrset.ttl,
+        valid_until=min(parent.valid_until, times.unwrapped(ds.rrsig.expiration, work.now)),
+    )
+    trust = yield from _prove_key_set(link, read_ds_set(ds.rrset), above, (), work)
+    _remember(trust, work.context)
+    return trust
+
+
+def _prove_key_set(
+    link: Link,
+    ds_set: list[Ds],
+    above: ZoneTrust,
+    soon: tuple[Question, ...],
+    work: Work,
+) -> Asking[ZoneTrust]:
+    """The zone of `link`, whose key set must be signed by a key that the DS set authenticates."""
+    zone = link.zone
+    usable = usable_ds(ds_set, work.context.supported, work.limits)
+    if not usable:
+        return _ended(
+            link, above, Status.INSECURE, unsupported_flaw(zone, ds_set, work.context.supported)
+        )
+    response = yield from ask(Question(zone, rdtypes.DNSKEY), soon)
+    if isinstance(response, Unanswered):
+        skipped = unanswered(response)
+        return _ended(
+            link, above, Status.UNOBTAINABLE, *skipped.flaws, over_limit=skipped.over_limit
+        )
+    rrset = find(response.answer, zone, rdtypes.DNSKEY)
+    link = replace(link, dnskey=rrset)
+    key_set = read_key_set(rrset) if rrset else []
+    entry = entry_keys(zone, key_set, usable)
+    if isinstance(entry, Flaw):
+        return _ended(link, above, Status.BOGUS, entry)
+    assert rrset is not None  # an entry key came out of it
+    link = replace(link, key_tags=tuple(key.key_tag for key in entry.keys))
+    if entry.unsupported:
+        return _ended(link, above, Status.INSECURE, unsupported_size_flaw(zone, entry.keys))
+    checked = yield from verify_rrset(rrset, zone, entry.keys, work)
+    if isinstance(checked, Flaw):
+        return _ended(link, above, Status.BOGUS, checked, over_limit=bool(work.budget.exhausted))
+    return ZoneTrust(
+        zone,
+        Status.SECURE,
+        keys=zone_keys(key_set, work.context.supported),
+        chain=(*above.chain, link),
+        expires_in=min(above.expires_in, checked.rrset.ttl, LONGEST),
+        valid_until=min(above.valid_until, times.unwrapped(checked.rrsig.expiration, work.now)),
+    )
+
+
+def _remember(trust: ZoneTrust, context: Context) -> None:
+    """Keep what was proven; failures are kept with the questions that met them, and briefly."""
+    if trust.status in (Status.SECURE, Status.INSECURE):
+        context.zones.put(trust)
+
+
+# ------------ Where the walk ends ------------
+
+
+def _ended(
+    link: Link, above: ZoneTrust, status: Status, *flaws: Flaw, over_limit: bool = False
+) -> ZoneTrust:
+    """A zone that could not be proven secure."""
+    return ZoneTrust(
+        link.zone,
+        status,
+        flaws=flaws,
+        chain=(*above.chain, replace(link, status=status, flaws=flaws)),
+        expires_in=min(above.expires_in, LONGEST),
+        valid_until=above.valid_until,
+        over_limit=over_limit,
+    )
+
+
+def _insecure_cut(name: Name, denial: Proof, trust: ZoneTrust) -> ZoneTrust:
+    """The zone below a cut that is proven to have no DS record."""
+    above = replace(
+        trust,
+        expires_in=min(rrset.ttl for rrset in denial.records),
+        valid_until=min(trust.valid_until, denial.valid_until),
+    )
+    link = Link(name, Status.INSECURE, denial=denial.records)
+    return _ended(link, above, Status.INSECURE, *denial.flaws)
+
+
+def _unproven(trust: ZoneTrust, passed_over: list[Skipped]) -> ZoneTrust:
+    """The walk came to its end with DS answers that nothing below has made up for."""
+    contradicted = [skipped for skipped in passed_over if not skipped.is_unanswered]
+    chosen = (contradicted or passed_over)[0]
+    return replace(
+        trust,
+        status=Status.BOGUS if contradicted else Status.UNOBTAINABLE,
+        keys=(),
+        flaws=chosen.flaws,
+        over_limit=any(skipped.over_limit for skipped in passed_over),
+    )
+
+
+def _no_anchor(name: Name) -> ZoneTrust:
+    text = f"no trust anchor is configured at or above {names.to_text(name)}"
+    flaw = Flaw(EdeCode.DNSSEC_INDETERMINATE, text, name)
+    return ZoneTrust(name, Status.INDETERMINATE, flaws=(flaw,))
+
+
+def exemption(name: Name, context: Context, now: int) -> ZoneTrust | None:
+    """The trust of a name that is not to be checked (RFC 7646), and None of every other."""
+    negative = context.anchors.negative(name, now)
+    if negative is None:
+        return None
+    zone = negative.name
+    flaws: tuple[Flaw, ...] = ()
+    if not negative.is_policy:
+        end = times.to_text(negative.until, now)
+        text = f"{names.to_text(zone)} is not checked: a negative trust anchor says so until {end}"
+        flaws = (Flaw(EdeCode.NEGATIVE_TRUST_ANCHOR, text, zone),)
+    link = Link(zone, Status.INSECURE, flaws=flaws)
+    return ZoneTrust(zone, Status.INSECURE, flaws=flaws, chain=(link,), valid_until=negative.until)
+
+
+def unanswered(reply: Unanswered) -> Skipped:
+    """A chain question that nobody answered: what is behind it cannot be judged."""
+    if reply.over_limit:
+        flaw = limit_flaw("too many upstream queries for one question", reply.question.name)
+        return Skipped((flaw,), is_unanswered=True, over_limit=True)
+    causes = [ede for ede in reply.edes if ede.code in _CAUSES]
+    flaws = [Flaw(EdeCode(ede.code), ede.text, reply.question.name) for ede in causes]
+    text = f"{reply.question} could not be had, so that nothing can be said about what lies there"
+    flaws.append(Flaw(EdeCode.DNSSEC_INDETERMINATE, text, reply.question.name))
+    return Skipped(tuple(flaws), is_unanswered=True)
+
+
+_CAUSES = (
+    EdeCode.NETWORK_ERROR,
+    EdeCode.NO_REACHABLE_AUTHORITY,
+    EdeCode.INVALID_DATA,
+)
+
+
+def find(rrsets: Iterable[RRset], name: Name, rdtype: int) -> RRset | None:
+    """The RRset of this name and type."""
+    return next((r for r in rrsets if r.name == name and r.rdtype == rdtype), None)
