@@ -20,13 +20,8 @@ from anchord.model.question import ClientFlags
 from anchord.model.response import RRset
 from anchord.model.verdict import Answer, Checked, Status
 from anchord.wire.message import AD, CD, RD, Query
+from anchord.wire.options import MOST_EDES
 from anchord.wire.reply import write_reply
-
-MOST_EDES = 3
-"""Extended DNS Errors in one reply: with their texts trimmed they fit 512 octets."""
-
-LONGEST_TEXT = 200
-"""Octets of an EXTRA-TEXT: a sentence or two; longer ones are cut, so that three fit a reply."""
 
 PROOF_TYPES = frozenset({rdtypes.RRSIG, rdtypes.NSEC, rdtypes.NSEC3})
 """What authenticates and is no data: hidden from clients that do not validate."""
@@ -63,16 +58,7 @@ def extended_errors(answer: Answer) -> tuple[Ede, ...]:
     is said twice; the least specific go where there are too many.
     """
     edes = (*(flaw.ede for flaw in answer.verdict.flaws), *answer.edes)
-    return tuple(dict.fromkeys(_trimmed(ede) for ede in edes))[:MOST_EDES]
-
-
-def _trimmed(ede: Ede) -> Ede:
-    octets = ede.text.encode()
-    if len(octets) <= LONGEST_TEXT:
-        return ede
-    ellipsis = "…"
-    kept = octets[: LONGEST_TEXT - len(ellipsis.encode())].decode(errors="ignore")
-    return Ede(ede.code, kept + ellipsis)
+    return tuple(dict.fromkeys(edes))[:MOST_EDES]
 
 
 def _is_withheld(answer: Answer, flags: ClientFlags) -> bool:

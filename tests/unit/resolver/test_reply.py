@@ -18,8 +18,9 @@ from anchord.model.ede import Ede, EdeCode
 from anchord.model.question import Question
 from anchord.model.response import RRset
 from anchord.model.verdict import Answer, Checked, Flaw, Status, Verdict
-from anchord.resolver.reply import LONGEST_TEXT, MOST_EDES, extended_errors, render
+from anchord.resolver.reply import extended_errors, render
 from anchord.wire.message import Query, read_query
+from anchord.wire.options import LONGEST_TEXT, MOST_EDES
 
 WWW = names.from_text("www.example.")
 ZONE = names.from_text("example.")
@@ -283,39 +284,28 @@ def test_no_more_reasons_than_the_limit_and_the_last_ones_go() -> None:
     assert errors(reply)[-1] == (22, str(MOST_EDES - 2))
 
 
-@pytest.mark.parametrize("letter", ["a", "é", "語", "😀"])
-def test_a_text_beyond_the_limit_is_cut_between_characters(letter: str) -> None:
-    answer = replace(positive(Status.SECURE), edes=(Ede(22, letter * (LONGEST_TEXT + 1)),))
-    (error,) = extended_errors(answer)
-    assert error.text.endswith("…")
-    assert set(error.text[:-1]) == {letter}
-    assert LONGEST_TEXT - 4 < len(error.text.encode()) <= LONGEST_TEXT
-    assert errors(rendered(answer, query())) == [(22, error.text)]
-
-
-def test_a_text_at_the_limit_stays() -> None:
-    text = "a" * LONGEST_TEXT
-    answer = replace(positive(Status.SECURE), edes=(Ede(22, text),))
-    assert extended_errors(answer) == (Ede(22, text),)
-
-
 def test_reasons_make_room_before_records_do_and_the_first_goes_last() -> None:
     long = "a" * LONGEST_TEXT
-    answer = replace(positive(Status.INSECURE), edes=(Ede(22, long), Ede(23, long)))
-    whole = len(render(answer, query(), limit=1232))
-    assert [code for code, _ in errors(rendered(answer, query()))] == [1, 22, 23]
-    for limit in range(whole - 1, 40, -1):
-        reply = rendered(answer, query(), limit=limit)
-        codes = [code for code, _ in errors(reply)]
-        assert codes == [1, 22, 23][: len(codes)]
-        if codes == [1, 22, 23]:
-            assert not any(text for _, text in errors(reply))
-        if reply.flags & dns.flags.TC:
-            assert not reply.answer
-            break
-        assert types(reply.answer) == ["A"]
-    else:
-        pytest.fail("never truncated")
+    answer = replace(
+        positive(Status.INSECURE),
+        question=Question(WWW, rdtypes.TXT),
+        answer=checked(Status.INSECURE, rrset(WWW, rdtypes.TXT, "1" * 250, "2" * 250)),
+        edes=(Ede(22, long), Ede(23, long)),
+    )
+    asked = query(rdtype="TXT")
+    seen = []
+    for limit in range(1232, 511, -1):
+        reply = rendered(answer, asked, limit=limit)
+        codes = tuple(code for code, _ in errors(reply))
+        is_told_why = any(text for _, text in errors(reply))
+        seen.append((bool(reply.flags & dns.flags.TC), codes, is_told_why))
+    assert list(dict.fromkeys(seen)) == [
+        (False, (1, 22, 23), True),
+        (False, (1, 22, 23), False),
+        (False, (1,), False),
+        (False, (), False),
+        (True, (1, 22, 23), True),
+    ]
 
 
 def test_three_long_reasons_with_a_long_name_fit_a_failure_of_512_octets() -> None:
