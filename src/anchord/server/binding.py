@@ -1,0 +1,230 @@
+"""Sockets for the addresses of `listen.dns`: all are bound before one is served.
+
+Each address gets a UDP and a TCP socket. Sockets that the service manager has opened already
+(`LISTEN_FDS`) are taken where they fit. What does not work is told in one line, for all addresses
+together: who holds the port, or which port an ordinary user may have.
+"""
+
+import errno
+import ipaddress
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from anchord.model.errors import AnchordError
+
+from .holder import holder_of
+
+HostAndPort = tuple[str, int]
+"""An IP address, and a port; port 0 lets the system choose."""
+
+BACKLOG = 128
+"""TCP connections that wait to be accepted; the system's usual limit."""
+
+OTHER_PORTS = (5353, 5335, 10053)
+"""Ports for an ordinary user: the one that people try first, and others where mDNS holds it."""
+
+_FIRST_FD = 3
+"""The first descriptor that a service manager passes (sd_listen_fds(3))."""
+
+_CHOICES = 16
+"""How often a port is chosen anew that is free for TCP and not for UDP."""
+
+
+class ListenError(AnchordError):
+    """Addresses cannot be listened on. Exit status 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The bound, non-blocking sockets of one address; the TCP socket listens."""
+
+    address: HostAndPort
+    datagrams: socket.socket
+    streams: socket.socket
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What `bind` achieved.
+
+    `warnings` are sentences for the log. `unclaimed` are inherited sockets that no address names.
+    """
+
+    doors: tuple[Door, ...]
+    warnings: tuple[str, ...] = ()
+    unclaimed: tuple[socket.socket, ...] = ()
+
+
+def bind(addresses: Sequence[HostAndPort], inherited: Sequence[socket.socket] = ()) -> Bound:
+    """Binds every address, or none. Raises ListenError, which names all that failed.
+
+    `::1` may be missing on a machine without IPv6, as long as another address is bound.
+    """
+    passed: dict[_Key, socket.socket] = {
+        (sock.type, sock.getsockname()[:2]): sock for sock in inherited
+    }
+    doors: list[Door] = []
+    failures: list[_BindError] = []
+    for address in addresses:
+        try:
+            doors.append(_door(address, passed))
+        except _BindError as failure:
+            failures.append(failure)
+    excused = [failure for failure in failures if failure.is_missing_ipv6 and doors]
+    if len(excused) < len(failures):
+        for door in doors:
+            door.datagrams.close()
+            door.streams.close()
+        raise _explained([failure for failure in failures if failure not in excused])
+    warnings = tuple(f"{failure.sentence()}; it is left out" for failure in excused)
+    return Bound(tuple(doors), warnings, tuple(passed.values()))
+
+
+def inherited_sockets(environment: Mapping[str, str] = os.environ) -> list[socket.socket]:
+    """The sockets that the service manager passed to this process (sd_listen_fds(3)).
+
+    Raises ListenError where they are none.
+    """
+    if environment.get("LISTEN_PID") != str(os.getpid()):
+        return []
+    try:
+        count = int(environment["LISTEN_FDS"])
+        sockets = [socket.socket(fileno=fd) for fd in range(_FIRST_FD, _FIRST_FD + count)]
+    except (KeyError, ValueError, OSError) as error:
+        raise ListenError(f"no usable sockets were passed ({error})", where="LISTEN_FDS") from None
+    for sock in sockets:
+        sock.set_inheritable(False)
+        sock.setblocking(False)
+    return sockets
+
+
+def written(address: HostAndPort) -> str:
+    """`127.0.0.1:53`, `[::1]:53`."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+_Key = tuple[int, HostAndPort]
+"""The type and the address of a socket."""
+
+
+class _BindError(Exception):
+    """One address that could not be bound, and why."""
+
+    def __init__(self, address: HostAndPort, kind: socket.SocketKind, error: OSError) -> None:
+        super().__init__(address)
+        self.address = address
+        self.kind = kind
+        self.errno = error.errno
+        self.reason = error.strerror or str(error)
+
+    @property
+    def is_missing_ipv6(self) -> bool:
+        return self.address[0] == "::1" and self.errno in {
+            errno.EAFNOSUPPORT,
+            errno.EADDRNOTAVAIL,
+        }
+
+    def sentence(self) -> str:
+        return f"{written(self.address)}: {self._problem()}"
+
+    def _problem(self) -> str:
+        if self.errno == errno.EADDRINUSE:
+            holder = holder_of(self.kind, *self.address)
+            return "address already in use" + (f" by {holder}" if holder else "")
+        if self.errno == errno.EACCES:
+            return f"ports below {_first_free_for_all()} are not for ordinary users"
+        if self.is_missing_ipv6:
+            return "this machine has no IPv6"
+        if self.errno == errno.EADDRNOTAVAIL:
+            return "this machine has no such address"
+        return self.reason
+
+
+def _explained(failures: list[_BindError]) -> ListenError:
+    problem = "; ".join(failure.sentence() for failure in failures)
+    reasons = {failure.errno for failure in failures}
+    if not reasons & {errno.EADDRINUSE, errno.EACCES}:
+        return ListenError(problem, remedy="see [listen] dns")
+    host = failures[0].address[0]
+    port = next((port for port in OTHER_PORTS if _is_free((host, port))), 0)
+    elsewhere = written((host, port))
+    remedy = f'set [listen] dns = ["{elsewhere}"] or --listen {elsewhere}'
+    if errno.EACCES in reasons:
+        remedy += ", or let systemd grant CAP_NET_BIND_SERVICE or pass the sockets"
+    return ListenError(problem, remedy=remedy)
+
+
+def _door(address: HostAndPort, passed: dict[_Key, socket.socket]) -> Door:
+    host, port = address
+    if ipaddress.ip_address(host).is_unspecified:
+        raise _BindError(
+            address,
+            socket.SOCK_DGRAM,
+            OSError(errno.EINVAL, "replies must leave from the address asked; name each address"),
+        )
+    if port:
+        streams = passed.pop((socket.SOCK_STREAM, address), None)
+        datagrams = passed.pop((socket.SOCK_DGRAM, address), None)
+        streams = streams or _bound(socket.SOCK_STREAM, address)
+        try:
+            return Door(address, datagrams or _bound(socket.SOCK_DGRAM, address), streams)
+        except _BindError:
+            streams.close()
+            raise
+    for _ in range(_CHOICES):
+        streams = _bound(socket.SOCK_STREAM, address)
+        chosen = (host, streams.getsockname()[1])
+        try:
+            return Door(chosen, _bound(socket.SOCK_DGRAM, chosen), streams)
+        except _BindError as failure:
+            streams.close()
+            last = failure
+    raise last
+
+
+def _bound(kind: socket.SocketKind, address: HostAndPort) -> socket.socket:
+    """A new socket. Raises _BindError."""
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    try:
+        sock = socket.socket(family, kind)
+    except OSError as error:
+        raise _BindError(address, kind, error) from None
+    try:
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if sys.platform == "win32":  # another process could take the port over
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        elif kind is socket.SOCK_STREAM:  # connections of an earlier run may still linger
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        if kind is socket.SOCK_STREAM:
+            sock.listen(BACKLOG)
+        sock.setblocking(False)
+    except OSError as error:
+        sock.close()
+        raise _BindError(address, kind, error) from None
+    return sock
+
+
+def _is_free(address: HostAndPort) -> bool:
+    try:
+        door = _door(address, {})
+    except _BindError:
+        return False
+    door.datagrams.close()
+    door.streams.close()
+    return True
+
+
+def _first_free_for_all() -> int:
+    """The first port that ordinary users may bind."""
+    setting = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+    try:
+        return int(setting.read_text())
+    except (OSError, ValueError):
+        return 1024

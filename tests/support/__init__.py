@@ -1,0 +1,1 @@
+"""What several tests share. Real things in small: no mocks."""
