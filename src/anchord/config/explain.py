@@ -24,27 +24,17 @@ _WORDS = {
 
 def validation_error(error: msgspec.ValidationError) -> tuple[Path, str, str]:
     """The path of the key, what is wrong with it, and what to do (perhaps nothing more)."""
-    message, _, place = (
-        str(error).rpartition(" - at `$")
-        if " - at `$" in str(error)
-        else (
-            str(error),
-            "",
-            "",
-        )
-    )
+    text = str(error)
+    placed = re.fullmatch(r"(.*) - at `\$([^`]*)`", text, re.DOTALL)
+    message, place = placed.groups() if placed else (text, "")
     path = _path(place)
     if match := re.fullmatch(r"Object contains unknown field `(.*)`", message, re.DOTALL):
         return (*path, match[1]), "unknown key", _known_keys(path, match[1])
     if match := re.fullmatch(r"Object missing required field `(.*)`", message):
         return (*path, match[1]), "the key is missing", f"add {match[1]} = …"
-    if match := re.fullmatch(r"Invalid enum value (.*)", message, re.DOTALL):
+    if match := re.fullmatch(r"Invalid enum value (['\"])(.*)\1", message, re.DOTALL):
         choices = ", ".join(f'"{choice}"' for choice in typing.get_args(_type_at(path)))
-        return (
-            path,
-            f"{match[1].replace(chr(39), chr(34))} is not known here",
-            f"give one of {choices}",
-        )
+        return path, f'"{match[2]}" is not known here', f"give one of {choices}"
     if match := re.fullmatch(r"Expected `(\w+)`, got `(\w+)`", message):
         return path, f"expected {_WORDS[match[1]]}, found {_WORDS[match[2]]}", ""
     if match := re.fullmatch(r"Expected `int` (<=|>=) (\d+)", message):
@@ -65,8 +55,7 @@ def found(value: object) -> str:
 def _path(place: str) -> Path:
     """`.upstream[1].url` as a path."""
     return tuple(
-        int(number) if number else name
-        for name, number in re.findall(r"\.(\w+)|\[(\d+)\]", place.rstrip("`"))
+        int(number) if number else name for name, number in re.findall(r"\.(\w+)|\[(\d+)\]", place)
     )
 
 

@@ -22,6 +22,8 @@ from .schema import DEFAULT_UPSTREAMS, Config, Upstream
 from .units import FilePath, SocketAddress, Written
 
 FILE_NAME = "anchord.toml"
+SYSTEM_FOLDER = Path("/etc/anchord")
+"""Where a service's configuration is, on Unix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def _candidates() -> Iterator[Path]:
 
     yield platformdirs.user_config_path("anchord", appauthor=False) / FILE_NAME
     if os.name == "posix":
-        yield Path("/etc/anchord") / FILE_NAME
+        yield SYSTEM_FOLDER / FILE_NAME
     else:
         yield platformdirs.site_config_path("anchord", appauthor=False) / FILE_NAME
 

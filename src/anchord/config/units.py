@@ -7,7 +7,6 @@ wrong, then what to write instead.
 """
 
 import base64
-import binascii
 import ipaddress
 import re
 from datetime import UTC, datetime
@@ -249,24 +248,21 @@ NEGATIVE_TRUST_ANCHOR_LIFE = Duration(7 * 86400)
 a zone, short enough to be noticed (RFC 7646 section 2 wants an end)."""
 
 
-class Pin(bytes):
+class Pin(str):
     """The SHA-256 of a certificate's SubjectPublicKeyInfo, written `sha256/BASE64`."""
 
     __slots__ = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The 32 octets written as `text`. Raises ValueError."""
+        """The pin written as `text`, in its one canonical spelling. Raises ValueError."""
         scheme, _, encoded = text.partition("/")
         try:
             digest = base64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError):
+        except ValueError:
             digest = b""
         if scheme != "sha256" or len(digest) != 32:
             raise ValueError(
                 f'"{text}" is no pin; write sha256/ and the base64 of the SHA-256 of the public key'
             )
-        return cls(digest)
-
-    def __str__(self) -> str:
-        return "sha256/" + base64.b64encode(self).decode()
+        return cls("sha256/" + base64.b64encode(digest).decode())

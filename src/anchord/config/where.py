@@ -76,8 +76,10 @@ class _Scanner:
     def _inside_last_tables(self, keys: list[str], *, also_the_last: bool) -> Path:
         """The path of a header: the name of an array of tables means the last of its tables."""
         path: Path = ()
+        line = self._line()
         for number, key in enumerate(keys, start=1):
             path = (*path, key)
+            self.lines.setdefault(path, line)
             if path in self._lengths and (also_the_last or number < len(keys)):
                 path = (*path, self._lengths[path] - 1)
         return path

@@ -1,0 +1,186 @@
+from pathlib import Path
+
+import pytest
+
+from anchord.config.errors import ConfigError
+from anchord.config.load import load
+from anchord.config.rules import NOT_BUILT
+from anchord.config.schema import Config
+
+
+def error_of(tmp_path: Path, text: str) -> str:
+    file = tmp_path / "anchord.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert caught.value.exit_status == 2
+    return caught.value.one_line().replace(str(tmp_path) + "/anchord.toml:", "")
+
+
+def warnings_of(tmp_path: Path, text: str) -> list[str]:
+    file = tmp_path / "anchord.toml"
+    file.write_text(text)
+    return [line.replace(str(tmp_path) + "/anchord.toml:", "") for line in load(file).warnings]
+
+
+UPSTREAM = "[[upstream]]\nurl = '{}'\n"
+ZONE = "[[zone]]\ndomain = 'corp.example'\nupstream = ['{}']\n"
+
+
+@pytest.mark.parametrize("key", ["dns", "tls", "https", "quic", "api", "socketmap"])
+@pytest.mark.parametrize("address", ["0.0.0.0:53", "[::]:53", "192.0.2.1:53", "[2001:db8::1]:53"])
+def test_no_listener_leaves_the_loopback_interface_unasked(
+    tmp_path: Path, key: str, address: str
+) -> None:
+    text = f"[listen]\n{key} = ['127.0.0.1:1',\n'{address}']\n"
+    assert error_of(tmp_path, text) == (
+        f"3: listen.{key}[1]: {address} can be reached from other machines; use 127.0.0.1 or [::1],"
+        " or set listen.allow_non_loopback = true"
+    )
+    (tmp_path / "anchord.toml").write_text(text + "allow_non_loopback = true\n")
+    load(tmp_path / "anchord.toml")
+
+
+@pytest.mark.parametrize(("given", "lacking"), [("certificate", "key"), ("key", "certificate")])
+def test_certificate_and_key_come_together(tmp_path: Path, given: str, lacking: str) -> None:
+    assert error_of(tmp_path, f"[listen]\n{given} = 'x.pem'") == (
+        f"2: listen.{given}: a {given} without a {lacking}; set listen.{lacking} too, or neither"
+    )
+
+
+@pytest.mark.parametrize("scheme", ["udp", "tcp"])
+def test_plaintext_upstreams_need_consent(tmp_path: Path, scheme: str) -> None:
+    text = UPSTREAM.format(f"{scheme}://192.0.2.1")
+    assert error_of(tmp_path, text) == (
+        f"2: upstream[0].url: {scheme}://192.0.2.1 sends every question in the clear;"
+        " use tls://, or set allow_plaintext = true in [forward]"
+    )
+    assert warnings_of(tmp_path, text + "[forward]\nallow_plaintext = true") == []
+
+
+@pytest.mark.parametrize("scheme", ["udp", "tcp"])
+def test_a_zone_consents_to_plaintext_by_itself_and_for_itself(tmp_path: Path, scheme: str) -> None:
+    text = ZONE.format(f"{scheme}://192.0.2.1")
+    error = (
+        f"3: zone[0].upstream[0]: {scheme}://192.0.2.1 sends every question in the clear; use"
+        " tls://, or set allow_plaintext = true in its [[zone]]"
+    )
+    assert error_of(tmp_path, text) == error
+    assert error_of(tmp_path, text + "[forward]\nallow_plaintext = true") == error
+    assert warnings_of(tmp_path, text + "allow_plaintext = true") == []
+
+
+@pytest.mark.parametrize("scheme", ["https", "h3", "quic", "sdns"])
+def test_schemes_that_are_not_built_are_refused_and_not_skipped(
+    tmp_path: Path, scheme: str
+) -> None:
+    error = f"{scheme}:// is not built yet; use tls://"
+    url = f"{scheme}://dns.example"
+    assert error_of(tmp_path, UPSTREAM.format(url)) == f"2: upstream[0].url: {error}"
+    assert error_of(tmp_path, ZONE.format(url)) == f"3: zone[0].upstream[0]: {error}"
+
+
+@pytest.mark.parametrize("url", ["dns.example", "tls:dns.example", "ftp://dns.example", ""])
+def test_what_is_no_url_of_an_upstream_is_refused(tmp_path: Path, url: str) -> None:
+    assert error_of(tmp_path, UPSTREAM.format(url)) == (
+        f'2: upstream[0].url: "{url}" is no URL of an upstream; write it like tls://dns.example'
+    )
+
+
+def test_an_upstream_is_named_once(tmp_path: Path) -> None:
+    text = UPSTREAM.format("tls://a.example") * 2
+    assert error_of(tmp_path, text).startswith("4: upstream[1].url: tls://a.example is there twice")
+
+
+def test_a_zone_is_named_once_in_whatever_spelling(tmp_path: Path) -> None:
+    text = ZONE.format("tls://a.example")
+    text += text.replace("corp.example", "Corp.Example.")
+    assert error_of(tmp_path, text).startswith("5: zone[1].domain: corp.example. is there twice")
+
+
+def test_the_root_is_no_zone_of_its_own(tmp_path: Path) -> None:
+    text = ZONE.format("tls://a.example").replace("corp.example", ".")
+    assert error_of(tmp_path, text).startswith("2: zone[0].domain: the root is not a zone")
+
+
+def test_the_networks_own_resolvers_are_refused_until_they_are_built(tmp_path: Path) -> None:
+    assert error_of(tmp_path, ZONE.format("network")).startswith(
+        '3: zone[0].upstream[0]: "network" is not built yet'
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "least", "below", "most", "above"),
+    [
+        ("forward", "timeout", "100ms", "99ms", "60s", "61s"),
+        ("cache", "size", "1MiB", "1023KiB", "64GiB", None),
+        ("cache", "serve_stale", "0s", None, "7d", "169h"),
+    ],
+)
+def test_a_value_out_of_range_names_its_key(
+    tmp_path: Path,
+    table: str,
+    key: str,
+    least: str,
+    below: str | None,
+    most: str,
+    above: str | None,
+) -> None:
+    for fine in (least, most):
+        (tmp_path / "anchord.toml").write_text(f"[{table}]\n{key} = '{fine}'")
+        load(tmp_path / "anchord.toml")
+    for wrong in filter(None, (below, above)):
+        error = error_of(tmp_path, f"[{table}]\n{key} = '{wrong}'")
+        assert error.startswith(f"2: {table}.{key}: ")
+
+
+def test_a_negative_trust_anchor_for_the_root_is_refused(tmp_path: Path) -> None:
+    text = "[dnssec]\nnegative_trust_anchors = ['a.example', '.']"
+    assert error_of(tmp_path, text).startswith("2: dnssec.negative_trust_anchors[1]: ")
+
+
+def test_a_negative_trust_anchor_for_a_whole_top_level_domain_is_warned_of(tmp_path: Path) -> None:
+    text = "[dnssec]\nnegative_trust_anchors = ['a.example', 'example']"
+    assert warnings_of(tmp_path, text) == [
+        "2: dnssec.negative_trust_anchors[1]: nothing in the whole of example. is validated"
+    ]
+
+
+@pytest.mark.parametrize(("table", "key"), [("listen", "control"), ("hosts", "file")])
+def test_paths_beside_words_are_absolute(tmp_path: Path, table: str, key: str) -> None:
+    assert error_of(tmp_path, f"[{table}]\n{key} = 'nobody'").startswith(
+        f'2: {table}.{key}: "nobody" is no absolute path; give one, or '
+    )
+    word = "none" if key == "control" else "system"
+    for fine in (word, "", str(tmp_path / "x")):
+        (tmp_path / "anchord.toml").write_text(f"[{table}]\n{key} = '{fine}'")
+        load(tmp_path / "anchord.toml")
+
+
+def test_keys_that_have_no_effect_yet_are_warned_of_where_the_file_asks_for_one(
+    tmp_path: Path,
+) -> None:
+    text = """
+[listen]
+api = ["127.0.0.1:8053"]
+tls = []
+[forward]
+strategy = "ordered"
+[dnssec]
+sha1 = true
+auto_update = false
+[cache]
+persist = true
+prefetch = false
+serve_stale = "0s"
+"""
+    assert warnings_of(tmp_path, text) == [
+        "3: listen.api: not built yet, the key has no effect",
+        "8: dnssec.sha1: not built yet, the key has no effect",
+        "11: cache.persist: not built yet, the key has no effect",
+    ]
+
+
+def test_the_table_of_keys_without_effect_holds_keys_that_exist() -> None:
+    for table, key in NOT_BUILT:
+        assert hasattr(getattr(Config(), str(table)), str(key))
