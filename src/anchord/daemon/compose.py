@@ -1,0 +1,127 @@
+"""From a configuration to running parts: the only place where everything meets."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+
+from anchord.config import anchors as anchor_files
+from anchord.config.load import Loaded
+from anchord.config.schema import Config
+from anchord.config.schema import Upstream as UpstreamTable
+from anchord.dnssec.anchors import NegativeAnchor, TrustAnchors, trust_anchors
+from anchord.dnssec.limits import Limits
+from anchord.dnssec.probe import missing, probe
+from anchord.model.clock import Clock, FixedWallClock, SystemClock
+from anchord.model.errors import AnchordError
+from anchord.resolver.hosts import HostsFile, hosts_path
+from anchord.resolver.resolver import Resolver, Settings
+from anchord.resolver.routes import Route, Routes
+from anchord.resolver.special import SpecialNames
+from anchord.upstream import url
+from anchord.upstream.base import Upstream
+from anchord.upstream.build import build_upstreams
+
+WEEK = 7 * 86400
+"""Seconds that a negative trust anchor without an end is in force (RFC 7646 section 2)."""
+
+CLOSING = 2.0
+"""Seconds for upstreams to end their connections in order."""
+
+
+class CryptoError(AnchordError):
+    """The machine cannot verify what the Internet is signed with."""
+
+
+def clock_of(config: Config) -> Clock:
+    """The clock that `dnssec.time` asks for."""
+    fixed = config.dnssec.time.at
+    return SystemClock() if fixed is None else FixedWallClock(fixed)
+
+
+@asynccontextmanager
+async def open_resolver(loaded: Loaded, clock: Clock) -> AsyncIterator[Resolver]:
+    """A resolver as configured, with its upstreams; all of it ends with the context.
+
+    Raises AnchordError for trust anchors, upstreams or an OpenSSL that cannot be used.
+    """
+    config = loaded.config
+    settings = _settings(config, clock)
+    async with trio.open_nursery() as nursery:
+        routes = _routes(loaded, nursery)
+        hosts = HostsFile(hosts_path(config.hosts.file))
+        resolver = Resolver(
+            settings,
+            routes,
+            SpecialNames(zone.domain for zone in config.zone),
+            lambda question: hosts.answer(question, clock.monotonic()),
+            clock,
+            nursery,
+        )
+        try:
+            yield resolver
+        finally:
+            with trio.move_on_after(CLOSING, shield=True):
+                for route in routes:
+                    for upstream in route.upstreams:
+                        await upstream.aclose()
+            nursery.cancel_scope.cancel()
+
+
+def _settings(config: Config, clock: Clock) -> Settings:
+    anchors = _anchors(config, clock)
+    supported = probe(with_sha1=config.dnssec.sha1)
+    if lacking := missing(supported, anchors):
+        raise CryptoError(
+            f"{lacking} does not work with the OpenSSL of this machine",
+            remedy="relax its crypto policy; without that, signed names would count as unsigned",
+        )
+    return Settings(
+        anchors=anchors,
+        limits=Limits(nsec3_iterations=config.dnssec.nsec3_iterations),
+        supported=supported,
+        cache_size=config.cache.size,
+        timeout=config.forward.timeout,
+    )
+
+
+def _anchors(config: Config, clock: Clock) -> TrustAnchors:
+    """The anchors, and what is left unchecked: negative anchors and insecure zones."""
+    records = anchor_files.trust_anchors(config.dnssec.trust_anchors)
+    negative = [
+        NegativeAnchor(anchor.name, anchor.until or clock.wall() + WEEK)
+        for anchor in config.dnssec.negative_trust_anchors
+    ]
+    insecure = [
+        NegativeAnchor(zone.domain, is_policy=True)
+        for zone in config.zone
+        if zone.dnssec == "insecure"
+    ]
+    return trust_anchors(records, [*negative, *insecure])
+
+
+def _routes(loaded: Loaded, nursery: trio.Nursery) -> Routes:
+    """The general upstreams, and those of each zone; a zone shares none with another."""
+    config = loaded.config
+    general = _upstreams(loaded.upstreams, nursery, allow_plaintext=config.forward.allow_plaintext)
+    zones = [
+        Route(
+            zone.domain,
+            tuple(
+                _upstreams(config.upstreams_of(zone), nursery, allow_plaintext=zone.allow_plaintext)
+            ),
+            is_checked=zone.dnssec == "validate",
+        )
+        for zone in config.zone
+    ]
+    return Routes(general, zones)
+
+
+def _upstreams(
+    tables: tuple[UpstreamTable, ...], nursery: trio.Nursery, *, allow_plaintext: bool
+) -> list[Upstream]:
+    endpoints = [
+        url.parse(table.url, addresses=table.addresses, pins=table.pins, ca_file=table.ca_file)
+        for table in tables
+    ]
+    return build_upstreams(endpoints, nursery, allow_plaintext=allow_plaintext)
