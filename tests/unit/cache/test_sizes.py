@@ -37,11 +37,15 @@ def from_wire(
     return Answer(
         question=question,
         rcode=response.rcode,
-        answer=tuple(Checked(rrset, Status.SECURE) for rrset in response.answer),
-        authority=tuple(Checked(rrset, Status.SECURE) for rrset in response.authority),
+        answer=tuple(checked(rrset) for rrset in response.answer),
+        authority=tuple(checked(rrset) for rrset in response.authority),
         verdict=Verdict(Status.SECURE),
         ttl=3600 + len(wire),
     )
+
+
+def checked(rrset: RRset) -> Checked:
+    return Checked(rrset, Status.SECURE if rrset.signatures else Status.INSECURE)
 
 
 def records(rrset: RRset) -> tuple[int, bytes]:
