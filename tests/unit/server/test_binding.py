@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import trio
 
 import anchord
 from anchord.model.clock import SystemClock
