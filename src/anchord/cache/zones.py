@@ -11,8 +11,8 @@ from typing import Generic, Protocol, TypeVar
 from anchord.model.names import Name, ancestors, is_at_or_below
 
 MAX_ZONES = 2048
-"""Proven zones kept at most. A day of one user's browsing meets about a thousand; with its keys
-and its link of the chain a zone takes some 4 KiB, so that all of them take 8 MiB."""
+"""Proven zones kept at most: more than a day of one user's browsing meets. With its keys and its
+link of the chain a zone takes 2 to 4 KiB, all of them 4 to 8 MiB."""
 
 
 class ProvenZone(Protocol):

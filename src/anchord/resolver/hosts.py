@@ -41,6 +41,9 @@ MAX_FILE = 64 << 20
 """Octets of a hosts file: the largest public lists have some 30 MB; beyond that it is no hosts
 file, and reading it would hold up everything."""
 
+LONGEST_REASON = 100
+"""Characters of a complaint about a line, which quotes it: the log is no place for garbage."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -92,7 +95,7 @@ def parse(text: str) -> Hosts:
         try:
             address, listed = _read_line(words)
         except ValueError as error:
-            malformed.append((number, str(error)))
+            malformed.append((number, str(error)[:LONGEST_REASON]))
             continue
         if address is None:
             continue

@@ -12,8 +12,7 @@ from anchord.model import names, rcodes, rdtypes
 from anchord.model.ede import EdeCode
 from anchord.model.question import Question
 from anchord.model.verdict import Answer, Status
-from anchord.resolver import hosts as hosts_module
-from anchord.resolver.hosts import HOSTS_TTL, HostsFile, hosts_path, parse
+from anchord.resolver.hosts import HOSTS_TTL, LONGEST_REASON, MAX_FILE, HostsFile, hosts_path, parse
 
 FILE = """\
 # the usual beginning
@@ -131,6 +130,12 @@ def test_a_malformed_line_is_told_and_skipped_and_the_others_count(line: str, re
     }
 
 
+def test_a_complaint_about_a_line_quotes_no_more_than_its_beginning() -> None:
+    ((_, reason),) = parse("x" * 10_000 + " a.example").malformed
+    assert reason.startswith("'xxx")
+    assert len(reason) == LONGEST_REASON
+
+
 def test_windows_line_ends_and_names_of_all_languages_are_read() -> None:
     assert rdatas("xn--bcher-kva.example", file="192.0.2.1\tbücher.example\r\n") == [
         bytes((192, 0, 2, 1))
@@ -236,13 +241,13 @@ def test_what_is_no_regular_file_is_not_read(
 
 
 def test_a_file_larger_than_the_limit_is_not_read(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(hosts_module, "MAX_FILE", 1 << 20)
     path = tmp_path / "hosts"
-    path.write_bytes(b"192.0.2.1 one.example\n" + b"#" * (1 << 20))
+    write(path, "192.0.2.1 one.example\n", mtime=1000)
+    os.truncate(path, MAX_FILE + 1)
     assert not asks(HostsFile(path), "one.example", 0)
-    assert "larger than 1 MiB" in caplog.text
+    assert "larger than 64 MiB" in caplog.text
 
 
 def test_no_file_is_looked_at_where_none_is_configured() -> None:
