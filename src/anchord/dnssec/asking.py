@@ -54,7 +54,7 @@ class AskZone:
 class ZoneTrust:
     """The deepest zone at or above a name, as far as it could be proven.
 
-    SECURE: `keys` are its proven zone keys. INSECURE: proven that no chain leads there; `flaws`
+    SECURE: `keys` is its proven key set, whole. INSECURE: proven that no chain leads there; `flaws`
     inform. BOGUS, UNOBTAINABLE, INDETERMINATE (no anchor above): `flaws` say why. `expires_in` is
     for how many seconds it may be kept, `valid_until` when the first signature that it rests on
     expires (seconds since 1970). `over_limit` tells that a limit was hit, so that it must not be

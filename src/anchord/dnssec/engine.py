@@ -174,36 +174,40 @@ def _check(rrset: RRset, work: Work) -> Asking[tuple[Signed | Part, ZoneTrust]]:
     """The RRset by the first signer that proves it; else what is known about it instead.
 
     A signer is attacker's input: only one that turns out to be a proven zone above the RRset can
-    say anything, and the others spoil nothing.
+    say anything, and the others spoil nothing. Where no signer can, the zone that holds the name
+    tells whether the RRset had to be signed.
     """
     holder = _held_by(rrset.name, rrset.rdtype)
     if exempt := exemption(holder, work.context, work.now):
         return _unproven(rrset, exempt), exempt
-    refuted: list[Flaw] = []
-    insecure: ZoneTrust | None = None
-    others: list[ZoneTrust] = []
+    refuted: list[tuple[Flaw, ZoneTrust]] = []
+    unproven: list[ZoneTrust] = []
     for signer in _signers(rrset):
         trust = yield from ask_zone(signer, is_signer=True)
-        if trust.status is Status.INSECURE:
-            insecure = trust
-        elif trust.status is not Status.SECURE:
-            others.append(trust)
+        if trust.status is not Status.SECURE:
+            unproven.append(trust)
         elif trust.zone == signer:
             checked = yield from verify_rrset(rrset, signer, trust.keys, work)
             if isinstance(checked, Signed):
                 return checked, trust
-            refuted.append(checked)
+            refuted.append((checked, trust))
             if work.budget.exhausted:
-                return _failed(rrset, trust, checked), trust
-            refuter = trust
+                refuted = refuted[-1:]
+                break
     if refuted:
-        return _failed(rrset, refuter, *refuted), refuter
-    if insecure is None and not others:
-        insecure = yield from ask_zone(holder)
-        if insecure.status is Status.SECURE:
-            return _failed(rrset, insecure, _unsigned(rrset, insecure)), insecure
-    trust = insecure or max(others, key=lambda trust: trust.status)
+        return _failed(rrset, refuted[0][1], *(flaw for flaw, _ in refuted)), refuted[0][1]
+    if not unproven:
+        trust = yield from ask_zone(holder)
+        if trust.status is Status.SECURE:
+            return _failed(rrset, trust, _unsigned(rrset, trust)), trust
+        unproven.append(trust)
+    trust = min(unproven, key=_insecure_first)
     return _unproven(rrset, trust), trust
+
+
+def _insecure_first(trust: ZoneTrust) -> tuple[bool, int]:
+    """A proof that the name is below an insecure cut settles it; else the worst is told."""
+    return trust.status is not Status.INSECURE, -trust.status
 
 
 def _unproven(rrset: RRset, trust: ZoneTrust) -> Part:

@@ -19,6 +19,7 @@ from . import algorithms as alg
 from .algorithms import Supported, algorithm_text, digest_text
 from .crypto import MalformedKeyError, UnsupportedKeyError, digest, load_key
 from .limits import Limits
+from .rrsig import as_zone_key
 
 
 def read_ds_set(rrset: RRset) -> list[Ds]:
@@ -106,15 +107,6 @@ def entry_keys(zone: Name, key_set: list[Dnskey], ds_set: list[Ds]) -> EntryKeys
     return EntryKeys(supported) if supported else EntryKeys(good, unsupported=True)
 
 
-def zone_keys(key_set: list[Dnskey], supported: Supported) -> tuple[Dnskey, ...]:
-    """The keys of a proven key set that may sign the zone's data."""
-    return tuple(
-        key
-        for key in key_set
-        if key.is_zone_key and not key.is_revoked and key.algorithm in supported.algorithms
-    )
-
-
 def _authenticates(ds: Ds, zone: Name, key: Dnskey) -> bool:
     return (
         ds.key_tag == key.key_tag
@@ -165,8 +157,7 @@ def _cleared(zone: Name, key_set: list[Dnskey], ds_set: list[Ds]) -> list[Dnskey
     found = []
     for key in key_set:
         if not key.is_zone_key and key.protocol == 3:
-            flags = key.flags | 0x0100
-            restored = read_dnskey(flags.to_bytes(2) + key.rdata[2:])
+            restored = read_dnskey(as_zone_key(key))
             if any(_authenticates(ds, zone, restored) for ds in ds_set):
                 found.append(key)
     return found

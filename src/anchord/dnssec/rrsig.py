@@ -14,7 +14,7 @@ from anchord.model.response import RRset
 from anchord.model.verdict import Flaw
 from anchord.wire.embedded import canonical
 from anchord.wire.errors import FormError
-from anchord.wire.rdata import Dnskey, Rrsig, read_rrsig
+from anchord.wire.rdata import Dnskey, Rrsig, key_tag, read_rrsig
 
 from . import times
 from .algorithms import algorithm_text
@@ -134,15 +134,15 @@ def _try_signature(
     """Check one RRSIG with each key that it may be of; None where one verifies it."""
     what = _what(rrset)
     candidates = [
-        key for key in keys if key.key_tag == rrsig.key_tag and key.algorithm == rrsig.algorithm
+        key
+        for key in keys
+        if key.key_tag == rrsig.key_tag
+        and key.algorithm == rrsig.algorithm
+        and key.is_zone_key
+        and not key.is_revoked
     ]
     if not candidates:
-        tags = ", ".join(str(tag) for tag in sorted({key.key_tag for key in keys})[:6])
-        text = (
-            f"{what} is signed by key {rrsig.key_tag}, algorithm "
-            f"{algorithm_text(rrsig.algorithm)}, but {names.to_text(rrsig.signer)} has key {tags}"
-        )
-        return _flaw(EdeCode.DNSSEC_BOGUS, rrset, rrsig, text)
+        return _no_such_key(rrset, rrsig, keys)
     data = signed_data(rrset, rrsig)
     for key in candidates[: work.limits.keys_per_tag]:
         memo = Memo.key(key.rdata, rrsig.signature, data)
@@ -162,6 +162,32 @@ def _try_signature(
         f"the RRSIG of {what} by key {rrsig.key_tag} does not verify: data or signature are forged"
     )
     return _flaw(EdeCode.DNSSEC_BOGUS, rrset, rrsig, text)
+
+
+def _no_such_key(rrset: RRset, rrsig: Rrsig, keys: tuple[Dnskey, ...]) -> Flaw:
+    """Why the zone has no key that may have made this RRSIG."""
+    head = f"{_what(rrset)} is signed by key {rrsig.key_tag}"
+    if any(
+        rrsig.key_tag in (key.key_tag, key_tag(as_zone_key(key)))
+        for key in keys
+        if not key.is_zone_key
+    ):
+        text = f"{head}, which has no Zone Key flag, so it may sign nothing"
+        return _flaw(EdeCode.NO_ZONE_KEY_BIT_SET, rrset, rrsig, text)
+    if any(key.is_revoked and rrsig.key_tag == key.key_tag for key in keys):
+        text = f"{head}, which is revoked"
+        return _flaw(EdeCode.DNSKEY_MISSING, rrset, rrsig, text)
+    tags = ", ".join(str(tag) for tag in sorted({key.key_tag for key in keys})[:6])
+    text = (
+        f"{head}, algorithm {algorithm_text(rrsig.algorithm)}, "
+        f"but {names.to_text(rrsig.signer)} has key {tags}"
+    )
+    return _flaw(EdeCode.DNSSEC_BOGUS, rrset, rrsig, text)
+
+
+def as_zone_key(key: Dnskey) -> bytes:
+    """The RDATA that the key would have with its Zone Key flag set."""
+    return (key.flags | 0x0100).to_bytes(2) + key.rdata[2:]
 
 
 def _verifies(key: Dnskey, signature: bytes, data: bytes) -> bool:

@@ -36,7 +36,6 @@ from .keys import (
     unsupported_flaw,
     unsupported_size_flaw,
     usable_ds,
-    zone_keys,
 )
 from .limits import Budget
 from .proofs import Proof, prove
@@ -232,7 +231,7 @@ def _prove_key_set(
     return ZoneTrust(
         zone,
         Status.SECURE,
-        keys=zone_keys(key_set, work.context.supported),
+        keys=tuple(key_set),
         chain=(*above.chain, link),
         expires_in=min(above.expires_in, checked.rrset.ttl, LONGEST),
         valid_until=min(above.valid_until, times.unwrapped(checked.rrsig.expiration, work.now)),
