@@ -40,8 +40,10 @@ BROKEN_PIPE = 141
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line `argv`, that of the process where None; returns the exit status."""
     try:
-        status = _run(sys.argv[1:] if argv is None else list(argv))
-        sys.stdout.flush()
+        try:
+            return _run(sys.argv[1:] if argv is None else list(argv))
+        finally:
+            sys.stdout.flush()
     except AnchordError as error:
         return _told(error)
     except KeyboardInterrupt:
@@ -54,7 +56,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         first = next(_leaves(known))
         return _told(first) if isinstance(first, AnchordError) else INTERRUPTED
-    return status
 
 
 def _run(argv: list[str]) -> int:
