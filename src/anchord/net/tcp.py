@@ -1,0 +1,215 @@
+"""TCP: a connection to whichever address answers first, and the channel that it gives.
+
+A channel is what a protocol needs of a byte stream and no more: receive, send, close. It works
+on a bare socket, since trio's own streams can neither resume a TLS session nor tell the kernel to
+acknowledge at once. One task may receive and one may send at the same time. Server sockets are
+not made here.
+"""
+
+import contextlib
+import errno
+import os
+import socket
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import trio
+
+from anchord.model.errors import AnchordError
+
+STAGGER = 0.25
+"""Seconds until the next address is tried beside the last one (RFC 8305 section 5)."""
+
+RECEIVE = 65536
+"""Octets taken from a socket at once: the longest DNS message on a stream."""
+
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+
+
+class Channel(Protocol):
+    """A byte stream to a peer, in the clear or encrypted.
+
+    `address` is the peer's IP address. `is_resumed` tells whether an earlier TLS session was
+    taken up.
+    """
+
+    address: str
+    is_resumed: bool
+
+    async def receive(self) -> bytes:
+        """What came next; nothing at the end. Loses nothing when cancelled. Raises OSError."""
+
+    async def send_all(self, data: bytes) -> None:
+        """Sends it in one piece where the kernel takes it. Raises OSError.
+
+        A checkpoint only while the socket is full. After a cancellation the stream is unusable.
+        """
+
+    def acknowledge(self) -> None:
+        """Has the peer's octets acknowledged now, where the platform can."""
+
+    def close(self) -> None:
+        """Closes at once. Whoever waits in `receive` or `send_all` gets `ClosedResourceError`."""
+
+
+class UnreachableError(AnchordError):
+    """No address could be connected to. `failures` holds each with its reason."""
+
+    exit_status = 3
+
+    def __init__(self, port: int, failures: Sequence[tuple[str, OSError]]) -> None:
+        self.failures = tuple(failures)
+        reasons = ", ".join(f"{address}: {in_words(error)}" for address, error in failures)
+        super().__init__(f"port {port} cannot be reached ({reasons})")
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether every address refused the connection: a machine is there, a server is not."""
+        return all(error.errno == errno.ECONNREFUSED for _, error in self.failures)
+
+
+def in_words(error: OSError) -> str:
+    """What went wrong, without the numbers: `connection refused`."""
+    if error.errno is None:
+        return str(error)
+    return _WORDS.get(errno.errorcode.get(error.errno, "")) or os.strerror(error.errno).lower()
+
+
+class TcpChannel:
+    """A channel over a connected, non-blocking socket, which it owns."""
+
+    is_resumed = False
+
+    def __init__(self, connected: socket.socket, address: str) -> None:
+        self.address = address
+        self._socket = connected
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    async def receive(self) -> bytes:
+        """As `Channel`."""
+        while True:
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                return self._socket.recv(RECEIVE)
+            except BlockingIOError:  # the kernel may wake us for nothing
+                continue
+
+    async def send_all(self, data: bytes | memoryview) -> None:
+        """As `Channel`."""
+        while True:
+            try:
+                sent = self._socket.send(data)
+            except BlockingIOError:
+                await trio.lowlevel.wait_writable(self._socket)
+                continue
+            if sent == len(data):
+                return
+            data = memoryview(data)[sent:]
+
+    def acknowledge(self) -> None:
+        """As `Channel`.
+
+        A server that leaves Nagle's algorithm on holds its second answer until the first one is
+        acknowledged, which the kernel would put off by 40 ms.
+        """
+        if _QUICKACK is not None:
+            self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+
+    def send_some(self, data: bytes) -> None:
+        """Sends what fits now, and no word where nothing does: for farewells."""
+        with contextlib.suppress(OSError):
+            self._socket.send(data)
+
+    def close(self) -> None:
+        """As `Channel`."""
+        if self._socket.fileno() >= 0:
+            trio.lowlevel.notify_closing(self._socket)
+            self._socket.close()
+
+
+# ------------ Connecting ------------
+
+
+async def connect(addresses: Sequence[str], port: int) -> TcpChannel:
+    """A connection to the first of these IP addresses that accepts one.
+
+    They are tried in turn, the families alternating (RFC 8305 section 4), each `STAGGER` after
+    the one before it or as soon as that one has failed. Raises UnreachableError.
+    """
+    failures: list[tuple[str, OSError]] = []
+    channels: list[TcpChannel] = []
+
+    async def attempt(address: str, failed: trio.Event) -> None:
+        try:
+            channels.append(await _connect_to(address, port))
+        except OSError as error:
+            failures.append((address, error))
+            failed.set()
+        else:
+            race.cancel_scope.cancel()
+
+    try:
+        async with trio.open_nursery() as race:
+            for address in alternating(addresses):
+                failed = trio.Event()
+                race.start_soon(attempt, address, failed)
+                with trio.move_on_after(STAGGER):
+                    await failed.wait()
+    except BaseException:
+        for channel in channels:
+            channel.close()
+        raise
+    for loser in channels[1:]:
+        loser.close()
+    if not channels:
+        raise UnreachableError(port, failures)
+    return channels[0]
+
+
+def alternating(addresses: Sequence[str]) -> list[str]:
+    """The addresses in their order, but with families taking turns, the first one's first."""
+    if not addresses:
+        return []
+    first_is_v6 = ":" in addresses[0]
+    same = [address for address in addresses if (":" in address) == first_is_v6]
+    other = [address for address in addresses if (":" in address) != first_is_v6]
+    ordered = []
+    for index in range(max(len(same), len(other))):
+        ordered += same[index : index + 1] + other[index : index + 1]
+    return ordered
+
+
+def socket_address(
+    address: str, port: int, kind: socket.SocketKind
+) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
+    """The family and the socket address of an IP literal, a zone of a link included."""
+    flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    family, _, _, _, found = socket.getaddrinfo(address, port, type=kind, flags=flags)[0]
+    return family, found
+
+
+async def _connect_to(address: str, port: int) -> TcpChannel:
+    family, found = socket_address(address, port, socket.SOCK_STREAM)
+    connecting = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connecting.setblocking(False)
+        await trio.socket.from_stdlib_socket(connecting).connect(found)
+        return TcpChannel(connecting, address)
+    except BaseException:
+        connecting.close()
+        raise
+
+
+_WORDS = {
+    "ECONNREFUSED": "connection refused",
+    "ECONNRESET": "connection reset",
+    "EPIPE": "connection closed by the peer",
+    "EHOSTUNREACH": "no route to the host",
+    "ENETUNREACH": "no route to the network",
+    "ENETDOWN": "the network is down",
+    "ETIMEDOUT": "no reply from the host",
+    "EACCES": "not permitted",
+    "EPERM": "not permitted",
+    "EADDRNOTAVAIL": "this machine has no address of that family",
+    "EAFNOSUPPORT": "this machine does not speak that family",
+}

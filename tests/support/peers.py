@@ -1,0 +1,97 @@
+"""Servers for the tests of transports: each does exactly what its test says, good or bad."""
+
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeAlias
+
+import trio
+
+from anchord.model import names
+from anchord.model.question import Question
+from anchord.wire.framing import Unframer, frame
+from anchord.wire.message import write_query
+
+Stream: TypeAlias = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+Conduct: TypeAlias = Callable[[Stream], Awaitable[None]]
+
+
+def query_for(name: str = "www.example", rdtype: int = 1) -> bytes:
+    return write_query(Question(names.from_text(name).lower(), rdtype))
+
+
+def reply_to(query: bytes, *, truncated: bool = False, octet: int = 1) -> bytes:
+    """A reply with one address, 192.0.2.`octet`, to a query of ours."""
+    end = query.index(b"\0\0\x29")  # where the OPT record begins
+    flags = 0x8580 | (0x0200 if truncated else 0)
+    head = query[:2] + flags.to_bytes(2) + b"\0\x01\0\x01\0\0\0\0"
+    answer = b"\xc0\x0c\0\x01\0\x01\0\0\x0e\x10\0\x04\xc0\0\x02" + bytes((octet,))
+    return head + query[12:end] + answer
+
+
+def address_in(reply: bytes) -> str:
+    """The address in a reply made by `reply_to`."""
+    return ".".join(map(str, reply[-4:]))
+
+
+async def queries(stream: Stream) -> AsyncIterator[bytes]:
+    """What arrives over the stream, until it ends."""
+    unframer = Unframer()
+    while data := await stream.receive_some():
+        for message in unframer.feed(bytes(data)):
+            yield message
+
+
+async def answer_everything(stream: Stream) -> None:
+    async for query in queries(stream):
+        await stream.send_all(frame(reply_to(query)))
+
+
+async def keep_silent(stream: Stream) -> None:
+    async for _ in queries(stream):
+        pass
+
+
+class StreamPeer:
+    """A server over TCP or TLS. The n-th connection gets the n-th conduct, later ones the last.
+
+    `connections` counts what was accepted, TLS handshake included; `refused` what failed in it.
+    """
+
+    def __init__(
+        self, *conducts: Conduct, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    ) -> None:
+        self.connections = 0
+        self.refused = 0
+        self.received: list[bytes] = []
+        self.port = 0
+        self._conducts = conducts
+        self._tls = tls
+        self._host = host
+
+    async def start(self, nursery: trio.Nursery, port: int = 0) -> None:
+        listeners = await trio.open_tcp_listeners(port, host=self._host)
+        self.port = listeners[0].socket.getsockname()[1]
+        nursery.start_soon(trio.serve_listeners, self._serve, listeners)
+
+    async def _serve(self, plain: trio.SocketStream) -> None:
+        stream: Stream = plain
+        try:
+            async with plain:
+                if self._tls is not None:
+                    stream = trio.SSLStream(plain, self._tls, server_side=True)
+                    try:
+                        await stream.do_handshake()
+                    except trio.BrokenResourceError:
+                        self.refused += 1
+                        return
+                conduct = self._conducts[min(self.connections, len(self._conducts) - 1)]
+                self.connections += 1
+                await conduct(stream)
+        except trio.BrokenResourceError:
+            pass  # the client has hung up
+
+
+async def abort(stream: Stream) -> None:
+    """Ends a connection without any farewell: TCP closes, or resets what is unread."""
+    transport = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
+    await transport.aclose()
