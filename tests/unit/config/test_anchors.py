@@ -59,6 +59,12 @@ def test_dnspython_finds_the_same_tags_and_digests() -> None:
     assert {dns.dnssec.key_id(key) for key in keys[0]} == {20326, 38696}
 
 
+def test_ksk_2017_is_the_key_that_signed_the_recorded_root() -> None:
+    chain = Path(__file__).parents[2] / "data" / "real-chain" / "2024-02-28.rrs"
+    recorded = [line for line in chain.read_text().splitlines() if " DNSKEY 257 " in line]
+    assert read(recorded[0], "x") == shipped("root.key")[:1]
+
+
 def test_the_shipped_keys_sign_zones_and_none_is_revoked() -> None:
     for _, _, rdata in shipped("root.key"):
         dnskey = read_dnskey(rdata)
