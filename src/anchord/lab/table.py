@@ -22,6 +22,7 @@ from .keys import (
     SHA384,
 )
 from .plan import Ask, Case, Plan, cases_of
+from .zones import NAME_SERVER_ADDRESS
 
 SECURE, INSECURE, UNOBTAINABLE, BOGUS = (
     Status.SECURE, Status.INSECURE, Status.UNOBTAINABLE, Status.BOGUS,
@@ -59,7 +60,7 @@ TREE = (
     Plan(
         "lab.",
         "a TLD that is denied by NSEC",
-        records="ns A 127.0.0.1",
+        records=f"ns A {NAME_SERVER_ADDRESS}",
         asks=(
             Ask("@ SOA", SECURE),
             Ask("nx A", SECURE, rcode=NXDOMAIN, shows="NSEC proves that there is no such name",

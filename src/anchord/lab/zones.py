@@ -27,6 +27,8 @@ INFRASTRUCTURE_TTL = 3600
 
 NAME_SERVER = "ns.lab."
 """The one host that serves every zone of the lab."""
+NAME_SERVER_ADDRESS = "127.53.53.53"
+"""Its address: a resolver that iterates finds `World.authoritative_reply` there, on port 53."""
 
 Records = dict[tuple[Name, int], RRset]
 
@@ -139,13 +141,11 @@ class Zone:
 def parse(apex: Name, text: str) -> Records:
     """The records of `text`, and an SOA and NS set besides. Raises ValueError with the line."""
     records: Records = {}
-    lines = [line.split(maxsplit=1) for line in text.splitlines() if line.strip()]
-    for owner, rest in lines:
-        spelling = absolute(owner, apex)
+    for line in filter(str.strip, text.splitlines()):
         try:
-            ttl, rdtype, rdata = _record(rest, apex)
-        except ValueError as error:
-            raise ValueError(f"{names.to_text(apex)}: {owner} {rest}: {error}") from error
+            spelling, rdtype, ttl, rdata = _record(line.strip(), apex)
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"{names.to_text(apex)}: {line.strip()}: {error}") from error
         _add(records, spelling, rdtype, ttl, rdata)
     for rdtype, rdata_text in (
         (rdtypes.SOA, f"{NAME_SERVER} hostmaster.lab. 1 14400 3600 604800 {DATA_TTL}"),
@@ -156,15 +156,16 @@ def parse(apex: Name, text: str) -> Records:
     return records
 
 
-def _record(text: str, apex: Name) -> tuple[int, int, bytes]:
-    """TTL, type and RDATA of a line without its owner."""
-    first, _, rest = text.partition(" ")
+def _record(line: str, apex: Name) -> tuple[Name, int, int, bytes]:
+    """Owner, type, TTL and RDATA of a line."""
+    owner, _, rest = line.partition(" ")
+    first, _, rest = rest.strip().partition(" ")
     ttl = DATA_TTL
     if first.isdecimal():
         ttl = int(first)
         first, _, rest = rest.strip().partition(" ")
     rdtype = rdtypes.from_text(first)
-    return ttl, rdtype, read_rdata(rdtype, rest.strip(), apex)
+    return absolute(owner, apex), rdtype, ttl, read_rdata(rdtype, rest.strip(), apex)
 
 
 def _add(records: Records, spelling: Name, rdtype: int, ttl: int, rdata: bytes) -> None:
