@@ -1,1 +1,1 @@
-"""."""
+"""The daemon: composition and life cycle, its log, its counters, and its control socket."""

@@ -33,7 +33,7 @@ def render(answer: Answer, query: Query, *, limit: int, options: bytes = b"") ->
     `options` are EDNS options of the transport, in wire form; used where the client speaks EDNS.
     """
     flags = query.flags
-    answers, authorities = _shown(answer, flags)
+    answers, authorities = _shown(answer, query)
     return write_reply(
         identifier=query.id,
         flags=(RD if flags.recursion_desired else 0)
@@ -74,13 +74,13 @@ def _rcode(answer: Answer, flags: ClientFlags) -> int:
     return answer.rcode
 
 
-def _shown(answer: Answer, flags: ClientFlags) -> tuple[tuple[Checked, ...], tuple[Checked, ...]]:
+def _shown(answer: Answer, query: Query) -> tuple[tuple[Checked, ...], tuple[Checked, ...]]:
     """The parts of the answer and authority sections that this client gets to see."""
-    if _is_withheld(answer, flags):
+    if _is_withheld(answer, query.flags):
         return (), ()
-    if flags.dnssec_ok:
+    if query.flags.dnssec_ok:
         return answer.answer, answer.authority
-    unasked = PROOF_TYPES - {answer.question.rdtype}
+    unasked = PROOF_TYPES - {query.question.rdtype}
     return _without(unasked, answer.answer), _without(PROOF_TYPES, answer.authority)
 
 
@@ -92,6 +92,7 @@ def _is_authentic(answer: Answer, flags: ClientFlags, shown: Iterable[Checked]) 
     """AD: asked for, and every RRset that is sent is secure (RFC 4035 section 3.2.3)."""
     return (
         answer.verdict.status is Status.SECURE
+        and answer.rcode in (rcodes.NOERROR, rcodes.NXDOMAIN)
         and (flags.dnssec_ok or flags.authentic_data)
         and all(checked.status is Status.SECURE for checked in shown)
     )
