@@ -63,11 +63,6 @@ class Key:
         """The key tag (RFC 4034 appendix B)."""
         return key_tag(self.rdata)
 
-    @property
-    def is_secure_entry_point(self) -> bool:
-        """Whether the SEP flag is set."""
-        return bool(self.flags & SECURE_ENTRY_POINT)
-
 
 def derive(
     seed: str,

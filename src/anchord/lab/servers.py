@@ -97,7 +97,7 @@ async def serve_plain(
     Raises AnchordError where the port cannot be had.
     """
     udp, tcp = await _bind_both(address, port)
-    desk = _Desk(reply, [] if log is None else log, behave)
+    desk = _Desk(reply, log, behave)
     bound: int = udp.getsockname()[1]
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_serve_datagrams, udp, desk)
@@ -123,7 +123,7 @@ async def serve_tls(
     Raises AnchordError where the port cannot be had.
     """
     tcp = await _bind(socket.SOCK_STREAM, address, port)
-    desk = _Desk(reply, [] if log is None else log, behave)
+    desk = _Desk(reply, log, behave)
     bound: int = tcp.getsockname()[1]
     listener = trio.SSLListener(trio.SocketListener(tcp), context)
     async with trio.open_nursery() as nursery:
@@ -140,13 +140,14 @@ class _Desk:
     """Where messages of all connections of one server are answered."""
 
     reply: Replier
-    log: list[Asked]
+    log: list[Asked] | None
     behave: Behave
     connections: int = 0
 
     async def answer(self, asked: Asked) -> bytes | None:
         """The reply, late and spoilt as the behaviour says. Raises _Closed."""
-        self.log.append(asked)
+        if self.log is not None:
+            self.log.append(asked)
         behaviour = self.behave(asked)
         if behaviour.delay:
             await trio.sleep(behaviour.delay)
@@ -195,7 +196,10 @@ async def _serve_datagrams(udp: trio.socket.SocketType, desk: _Desk) -> None:
     with udp:
         async with trio.open_nursery() as nursery:
             while True:
-                wire, client = await udp.recvfrom(LONGEST_MESSAGE)
+                try:
+                    wire, client = await udp.recvfrom(LONGEST_MESSAGE)
+                except ConnectionResetError:
+                    continue  # Windows tells here that some client has gone
                 nursery.start_soon(serve, wire, client)
 
 

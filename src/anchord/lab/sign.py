@@ -26,8 +26,7 @@ def sign(zone: Zone) -> None:
         zone.index()
         return
     keys = tuple(key.rdata for key in zone.published)
-    if keys:
-        zone.put(RRset(zone.apex, rdtypes.DNSKEY, INFRASTRUCTURE_TTL, keys))
+    zone.put(RRset(zone.apex, rdtypes.DNSKEY, INFRASTRUCTURE_TTL, keys))
     if isinstance(zone.denial, Nsec3):
         zone.put(RRset(zone.apex, rdtypes.NSEC3PARAM, 0, (nsec3_parameters(zone.denial),)))
     zone.index()

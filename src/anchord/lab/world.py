@@ -4,14 +4,14 @@ Everything follows from the plans, a seed and the time `now` around which signat
 same three give the same world (ML-DSA signatures aside).
 """
 
-import base64
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from anchord.model import names, rdtypes
 from anchord.model.names import ROOT, Name
 from anchord.model.question import Question
-from anchord.model.response import Response, Unanswered
+from anchord.model.response import Response, RRset, Unanswered
+from anchord.wire.text import records_to_text
 
 from . import keys, recursive
 from .faults import DAY, Stage, spoil
@@ -72,21 +72,17 @@ class World:
             wire, self.authoritative_answer, over_udp=over_udp, authoritative=True
         )
 
-    def trust_anchors(self, *, as_dnskey: bool = False) -> str:
-        """The root's keys as a trust anchor file: DS records in zone file syntax, or DNSKEY."""
+    def anchor(self, *, as_dnskey: bool = False) -> RRset:
+        """What is to be trusted for the root: a DS set, or the keys themselves."""
         root = self._draft(ROOT)
         if as_dnskey:
-            records = [
-                f"DNSKEY {key.flags} {key.protocol} {key.algorithm} "
-                f"{base64.b64encode(key.public).decode()}"
-                for key in root.key_signers
-            ]
-        else:
-            records = [
-                f"DS {int.from_bytes(ds[:2])} {ds[2]} {ds[3]} {ds[4:].hex().upper()}"
-                for ds in root.ds
-            ]
-        return "".join(f". {INFRASTRUCTURE_TTL} IN {record}\n" for record in records)
+            rdatas = tuple(key.rdata for key in root.key_signers)
+            return RRset(ROOT, rdtypes.DNSKEY, INFRASTRUCTURE_TTL, rdatas)
+        return RRset(ROOT, rdtypes.DS, INFRASTRUCTURE_TTL, tuple(root.ds))
+
+    def trust_anchors(self, *, as_dnskey: bool = False) -> str:
+        """The same as the text of a trust anchor file, in zone file syntax."""
+        return "".join(line + "\n" for line in records_to_text(self.anchor(as_dnskey=as_dnskey)))
 
     # ------------ Zones ------------
 

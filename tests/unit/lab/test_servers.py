@@ -76,6 +76,18 @@ async def test_a_port_that_is_taken_is_told_in_one_line() -> None:
     assert "0 for any" in caught.value.remedy
 
 
+async def test_a_port_that_is_taken_for_tcp_alone_is_not_exchanged_for_another() -> None:
+    with socket.socket() as taken:
+        taken.bind((HERE, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(AnchordError, match="in use"):
+            async with serve_plain(WORLD.reply, port=port):
+                pass
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind((HERE, port))  # what was bound before is closed again
+
+
 async def test_another_port_is_drawn_where_tcp_finds_it_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -107,6 +119,16 @@ async def test_what_is_no_query_is_met_with_silence_and_the_next_is_served() -> 
             with trio.fail_after(5):
                 reply = dns.message.from_wire(await client.recv(4096))
     assert query.is_response(reply)
+
+
+async def test_what_is_no_query_is_met_with_silence_over_tcp_too() -> None:
+    async with serve_plain(WORLD.reply) as port:
+        stream = await trio.open_tcp_stream(HERE, port)
+        async with stream:
+            wire = make_query().to_wire()
+            await stream.send_all(b"\0\4junk" + len(wire).to_bytes(2) + wire)
+            with trio.fail_after(5):
+                assert (await _receive(stream)).answer
 
 
 async def test_what_was_asked_is_noted() -> None:

@@ -4,7 +4,6 @@ import shutil
 import time
 from pathlib import Path
 
-import dns.asyncbackend
 import dns.asyncquery
 import dns.flags
 import dns.message
@@ -18,7 +17,9 @@ from anchord.lab.plan import Case
 from anchord.lab.servers import serve_plain
 from anchord.lab.table import CASES, PLANS, TOUR
 from anchord.lab.world import World
+from anchord.lab.zones import NAME_SERVER_ADDRESS
 from anchord.model import names, rcodes
+from anchord.model.errors import AnchordError
 from anchord.model.response import Response, Unanswered
 from anchord.model.verdict import Status
 from support.lab import NOW
@@ -100,33 +101,60 @@ server:
     do-not-query-localhost: no
 remote-control:
     control-enable: no
+"""
+FORWARDED = """
 forward-zone:
     name: "."
-    forward-addr: 127.0.0.1@{upstream}
+    forward-addr: 127.0.0.1@{port}
+"""
+ITERATED = f"""
+stub-zone:
+    name: "."
+    stub-addr: {NAME_SERVER_ADDRESS}
 """
 
 
-@pytest.mark.skipif(shutil.which("unbound") is None, reason="unbound is not installed")
-async def test_unbound_comes_to_the_same_verdicts(tmp_path: Path) -> None:
+needs_unbound = pytest.mark.skipif(
+    shutil.which("unbound") is None, reason="unbound is not installed"
+)
+
+
+@needs_unbound
+async def test_unbound_comes_to_the_same_verdicts_as_a_forwarder(tmp_path: Path) -> None:
     world = World(int(time.time()))
-    (tmp_path / "anchors").write_text(world.trust_anchors())
-    async with serve_plain(world.reply) as upstream, serve_plain(world.reply) as free:
-        pass
-    async with serve_plain(world.reply) as upstream:
-        config = UNBOUND.format(port=free, upstream=upstream, directory=tmp_path)
-        (tmp_path / "unbound.conf").write_text(config)
-        command = ["unbound", "-d", "-c", str(tmp_path / "unbound.conf")]
-        async with trio.open_nursery() as nursery:
-            process = await nursery.start(trio.run_process, command)
-            await _until_it_answers(free)
-            differing = [
-                f"{case}: {verdict}, not {_expected(case)}"
-                for case in AGREED
-                if (verdict := await _verdict(free, case)) != _expected(case)
-            ]
-            process.terminate()
-            nursery.cancel_scope.cancel()
-    assert differing == []
+    async with serve_plain(world.reply) as port:
+        upstream = FORWARDED.format(port=port)
+        assert await _differing(world, upstream, tmp_path) == []
+
+
+@needs_unbound
+async def test_unbound_comes_to_the_same_verdicts_when_it_iterates(tmp_path: Path) -> None:
+    world = World(int(time.time()))
+    try:
+        async with serve_plain(world.authoritative_reply, address=NAME_SERVER_ADDRESS, port=53):
+            assert await _differing(world, ITERATED, tmp_path) == []
+    except* AnchordError:
+        pytest.skip(f"port 53 of {NAME_SERVER_ADDRESS} cannot be had here")
+
+
+async def _differing(world: World, upstream: str, directory: Path) -> list[str]:
+    """What Unbound says otherwise than the table."""
+    (directory / "anchors").write_text(world.trust_anchors())
+    async with serve_plain(world.reply) as port:
+        pass  # a port that is free
+    config = UNBOUND.format(port=port, directory=directory) + upstream
+    (directory / "unbound.conf").write_text(config)
+    command = ["unbound", "-d", "-c", str(directory / "unbound.conf")]
+    async with trio.open_nursery() as nursery:
+        await nursery.start(trio.run_process, command)
+        await _until_it_answers(port)
+        differing = [
+            f"{case}: {verdict}, not {_expected(case)}"
+            for case in AGREED
+            if (verdict := await _verdict(port, case)) != _expected(case)
+        ]
+        nursery.cancel_scope.cancel()
+    return differing
 
 
 def _expected(case: Case) -> str:

@@ -300,6 +300,10 @@ def test_a_referral_is_not_authoritative() -> None:
     assert types_in(reply.authority) == ["NS", "NSEC", "RRSIG"]
 
 
+def test_an_authority_that_is_unreachable_fails(world: World) -> None:
+    assert authoritative(world, "nowhere.lab").rcode() == dns.rcode.SERVFAIL
+
+
 def test_an_authority_that_refuses_says_so() -> None:
     world = world_of(Plan("z.lab", "", faults="refused"))
     assert authoritative(world, "z.lab").rcode() == dns.rcode.REFUSED
