@@ -1,8 +1,8 @@
 """Servers for the tests of transports: each does exactly what its test says, good or bad."""
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable
+from typing import Self, TypeAlias
 
 import trio
 
@@ -33,12 +33,24 @@ def address_in(reply: bytes) -> str:
     return ".".join(map(str, reply[-4:]))
 
 
-async def queries(stream: Stream) -> AsyncIterator[bytes]:
+class queries:  # noqa: N801 - it reads as the generator that it would be, could one be left early
     """What arrives over the stream, until it ends."""
-    unframer = Unframer()
-    while data := await stream.receive_some():
-        for message in unframer.feed(bytes(data)):
-            yield message
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._unframer = Unframer()
+        self._ready: list[bytes] = []
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while not self._ready:
+            data = await self._stream.receive_some()
+            if not data:
+                raise StopAsyncIteration
+            self._ready = self._unframer.feed(bytes(data))
+        return self._ready.pop(0)
 
 
 async def answer_everything(stream: Stream) -> None:

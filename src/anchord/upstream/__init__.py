@@ -1,1 +1,1 @@
-"""."""
+"""Upstreams: the resolvers that anchord forwards to, each behind one method, `exchange`."""

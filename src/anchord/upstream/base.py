@@ -1,0 +1,84 @@
+"""What every upstream is: bytes of a query in, bytes of its reply out, or one kind of error.
+
+Transports put their own id into a query and see that a reply belongs to it; they do not read
+answers, and nothing that they return has been believed yet. Timeouts are the caller's cancel
+scopes: a transport limits only how long it connects, keeps an idle connection, and trusts one
+that has fallen silent. Groups of upstreams will be upstreams too.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from anchord.model.ede import Ede, EdeCode
+from anchord.model.errors import AnchordError
+
+
+class Upstream(Protocol):
+    """A resolver to forward to. `str()` is its URL, for people.
+
+    `is_encrypted` tells whether queries should be padded (RFC 8467). `counters` are for
+    statistics.
+    """
+
+    is_encrypted: bool
+    counters: "Counters"
+
+    async def exchange(self, query: bytes) -> bytes:
+        """The reply to a complete query with one question and the id 0, as it came.
+
+        The reply repeats the question (its letters' case aside) and comes from the upstream; its
+        id means nothing. Raises UpstreamError. May be cancelled at any time, and called by many
+        tasks at once.
+        """
+
+    async def aclose(self) -> None:
+        """Ends every connection; whoever still waits gets an UpstreamError."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What an upstream has done so far.
+
+    `queries` counts what callers asked, `replies` what they got. `handshakes` counts new
+    connections and `resumptions` those among them that took up a TLS session. `replays` counts
+    queries that moved to a fresh connection, and `mismatches` messages that answered nothing.
+    """
+
+    queries: int = 0
+    replies: int = 0
+    handshakes: int = 0
+    resumptions: int = 0
+    replays: int = 0
+    retransmissions: int = 0
+    mismatches: int = 0
+
+
+class Kind(StrEnum):
+    """What kept an upstream from answering."""
+
+    TIMEOUT = "timeout"
+    REFUSED = "refused"
+    NETWORK = "network"
+    TLS = "tls"
+    CLOSED = "closed"
+    MALFORMED = "malformed"
+    BUSY = "busy"
+
+
+class UpstreamError(AnchordError):
+    """An upstream gave no reply to a query.
+
+    `kind` is for decisions, the message for people. `ede` is 24 where what came was no DNS, else
+    23 (RFC 8914), and its text names the upstream.
+    """
+
+    exit_status = 3
+
+    def __init__(self, upstream: str, kind: Kind, cause: str, remedy: str = "") -> None:
+        self.kind = kind
+        is_malformed = kind is Kind.MALFORMED
+        code = EdeCode.INVALID_DATA if is_malformed else EdeCode.NETWORK_ERROR
+        super().__init__(
+            cause, where=upstream, remedy=remedy, ede=Ede(code, f"{upstream}: {cause}")
+        )

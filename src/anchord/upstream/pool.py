@@ -1,0 +1,94 @@
+"""When a connection is used again, doubted, or given up: decisions without any I/O.
+
+Times are seconds of the caller's clock, handed in.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+IDLE_LIMIT = 8.0
+"""Seconds after which an idle connection is closed: public servers cut theirs after 8 to 11."""
+
+SHORTEST_PATIENCE = 0.3
+"""Seconds that a used connection may be silent at least: servers look up cold names meanwhile."""
+
+SILENCE_LIMIT = 3.0
+"""Seconds after which a connection that has never answered gets no further queries."""
+
+IN_FLIGHT = 4096
+"""Queries that wait on one upstream at most. Random ids are found at the first try, nearly
+always, and a server that has stopped reading cannot make us hoard."""
+
+
+class RoundTrip:
+    """The smoothed time between a query and its reply, in seconds (RFC 6298 section 2)."""
+
+    def __init__(self) -> None:
+        self.smoothed: float | None = None
+
+    def measured(self, seconds: float) -> None:
+        """Takes in one more measurement."""
+        if self.smoothed is None:
+            self.smoothed = seconds
+        else:
+            self.smoothed += (seconds - self.smoothed) / 8
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which silence is suspicious: four round trips, and not too few."""
+        return max(4 * (self.smoothed or 0.0), SHORTEST_PATIENCE)
+
+
+class State(Enum):
+    """What to do with a connection."""
+
+    USABLE = auto()
+    DOUBTED = auto()
+    """It may be half-open: ask elsewhere what waits on it, but hear it out."""
+    IDLE = auto()
+    """Nobody needs it, and the server is about to cut it."""
+
+
+@dataclass(slots=True)
+class Usage:
+    """What one connection has been through.
+
+    `used_at` is when something was last sent or heard, `answered` how many replies came over it,
+    and `silent_since` when the first query was sent after whatever was heard last.
+    """
+
+    used_at: float
+    answered: int = 0
+    silent_since: float | None = None
+
+    def sent(self, now: float) -> None:
+        """A query goes out."""
+        self.used_at = now
+        if self.silent_since is None:
+            self.silent_since = now
+
+    def heard(self, now: float) -> None:
+        """Something came in, be it a part of a reply: the peer is alive."""
+        self.used_at = now
+        self.silent_since = None
+
+    def judge(
+        self, now: float, *, in_flight: int, patience: float, idle_limit: float
+    ) -> tuple[State, float]:
+        """What to do now, and when to ask again if nothing happens until then.
+
+        A connection that has answered before is doubted once it has been silent for `patience`
+        (it may have died while it was idle). One that never answered has just been made, so that
+        the peer is likely slow, not gone: it has `SILENCE_LIMIT`.
+        """
+        look_again = self.used_at + idle_limit
+        if self.silent_since is not None:
+            doubted_at = self.silent_since + (patience if self.answered else SILENCE_LIMIT)
+            if now >= doubted_at:
+                return State.DOUBTED, now + idle_limit
+            look_again = min(look_again, doubted_at)
+        if now >= look_again:
+            if not in_flight:
+                return State.IDLE, now + idle_limit
+            look_again = now + idle_limit
+        return State.USABLE, look_again

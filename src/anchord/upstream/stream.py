@@ -1,0 +1,200 @@
+"""TCP and TLS: one connection shared by every query, replaced without anybody noticing.
+
+1. A query goes to the connection that is open, if `pool` finds it usable. Else it queues for the
+   one that is being opened: many queries, one handshake.
+2. A connection that has answered before and then ends, or falls silent, was stale: what waited on
+   it is asked once more over a fresh one, and that is no failure. The silent one is still heard
+   out, and the first reply counts.
+3. A connection that ends before it has ever answered fails its queries: asking again would not
+   help.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from anchord.model.errors import AnchordError
+from anchord.net.tcp import Channel, UnreachableError, in_words
+
+from .base import Counters, Kind, UpstreamError
+from .connection import Connection, Fault, Waiter
+from .matching import question_of
+from .pool import IDLE_LIMIT, IN_FLIGHT, RoundTrip
+
+CONNECT_LIMIT = 3.0
+"""Seconds until a connection must stand, its TLS handshake included: clients wait about five."""
+
+SENDS = 2
+"""Connections over which one query is sent: the one that was open, and a fresh one."""
+
+
+class StreamUpstream:
+    """An upstream over TCP or TLS. Its tasks live in the nursery.
+
+    `open_channel` makes one new connection; it raises OSError or AnchordError.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        open_channel: Callable[[], Awaitable[Channel]],
+        nursery: trio.Nursery,
+        *,
+        is_encrypted: bool,
+        idle_limit: float = IDLE_LIMIT,
+    ) -> None:
+        self.is_encrypted = is_encrypted
+        self.counters = Counters()
+        self._url = url
+        self._open_channel = open_channel
+        self._nursery = nursery
+        self._idle_limit = idle_limit
+        self._round_trip = RoundTrip()
+        self._queue: dict[Waiter, Waiter] = {}
+        self._current: Connection | None = None
+        self._is_opening = False
+        self._is_closed = False
+        self._tasks: set[trio.CancelScope] = set()
+        self._closers = trio.lowlevel.ParkingLot()
+
+    def __str__(self) -> str:
+        return self._url
+
+    async def exchange(self, query: bytes) -> bytes:
+        """As `Upstream`."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        in_flight = self._current.in_flight if self._current is not None else 0
+        if self._is_closed:
+            raise UpstreamError(self._url, *_CLOSING)
+        if len(self._queue) + in_flight >= IN_FLIGHT:
+            raise UpstreamError(self._url, Kind.BUSY, f"{IN_FLIGHT} queries wait for it already")
+        waiter = Waiter(query, question_of(query), trio.lowlevel.current_task())
+        self.counters.queries += 1
+        self._assign(waiter)
+
+        def abort(_raise_cancel: object) -> trio.lowlevel.Abort:
+            waiter.leave()
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        result: bytes | Fault = await trio.lowlevel.wait_task_rescheduled(abort)
+        if isinstance(result, Fault):
+            raise UpstreamError(self._url, *result)
+        self.counters.replies += 1
+        return result
+
+    async def aclose(self) -> None:
+        """As `Upstream`."""
+        self._is_closed = True
+        for scope in self._tasks:
+            scope.cancel()
+        with trio.CancelScope(shield=True):  # they end in the next turns
+            while self._tasks:
+                await self._closers.park()
+
+    # ------------ Who gets a query ------------
+
+    def _assign(self, waiter: Waiter) -> None:
+        """Gives a query to the open connection, or queues it for a new one."""
+        if self._current is not None and not self._current.can_carry_more:
+            self._part_with(self._current)
+        if self._current is not None:
+            self._current.submit(waiter)
+            return
+        waiter.enter(self._queue, waiter, waiter)
+        if not self._is_opening:
+            self._is_opening = True
+            scope = trio.CancelScope()
+            self._tasks.add(scope)
+            self._nursery.start_soon(self._serve, scope)
+
+    def _part_with(self, connection: Connection) -> None:
+        """No more queries on a connection; what waits on it is asked elsewhere as well."""
+        if self._current is connection:
+            self._current = None
+        connection.retire()
+        if connection.usage.answered:
+            for waiter in connection.waiters:
+                if waiter.sends < SENDS:
+                    self._replay(waiter)
+
+    def _bury(self, connection: Connection, fault: Fault) -> None:
+        """Whoever waited on a connection that has ended asks once more, or learns of the fault."""
+        if self._current is connection:
+            self._current = None
+        for waiter in connection.abandon():
+            if waiter.places:
+                continue  # it is being asked elsewhere already
+            if connection.usage.answered and waiter.sends < SENDS and not self._is_closed:
+                self._replay(waiter)
+            else:
+                waiter.finish(fault)
+
+    def _dissolve_queue(self, fault: Fault) -> None:
+        """There will be no new connection: whoever is not heard out elsewhere learns of it."""
+        for waiter in list(self._queue):
+            waiter.leave_only(self._queue)
+            if not waiter.places:
+                waiter.finish(fault)
+
+    def _replay(self, waiter: Waiter) -> None:
+        self.counters.replays += 1
+        self._assign(waiter)
+
+    # ------------ The life of a connection ------------
+
+    async def _serve(self, scope: trio.CancelScope) -> None:
+        """Opens a connection, and stays with it until it ends."""
+        connection = None
+        fault = _CLOSING
+        try:
+            with scope:
+                channel = await self._connect()
+                if isinstance(channel, Fault):
+                    fault = channel
+                else:
+                    connection = self._adopt(channel)
+                    fault = await connection.run()
+        finally:
+            if connection is None:
+                self._is_opening = False
+                self._dissolve_queue(fault)
+            else:
+                self._bury(connection, fault)
+            self._tasks.remove(scope)
+            self._closers.unpark_all()
+
+    async def _connect(self) -> Channel | Fault:
+        try:
+            with trio.fail_after(CONNECT_LIMIT):
+                return await self._open_channel()
+        except trio.TooSlowError:
+            return Fault(Kind.TIMEOUT, f"no connection within {CONNECT_LIMIT:.0f} seconds")
+        except UnreachableError as error:
+            kind = Kind.REFUSED if error.is_refusal else Kind.NETWORK
+            return Fault(kind, error.problem)
+        except UpstreamError as error:
+            return Fault(error.kind, error.problem, error.remedy)
+        except AnchordError as error:
+            return Fault(Kind.TLS, error.problem, error.remedy)
+        except OSError as error:
+            return Fault(Kind.NETWORK, f"the connection broke: {in_words(error)}")
+
+    def _adopt(self, channel: Channel) -> Connection:
+        """Makes a new channel the open connection, and gives it what has queued."""
+        self.counters.handshakes += 1
+        self.counters.resumptions += channel.is_resumed
+        self._is_opening = False
+        self._current = Connection(
+            channel,
+            self._round_trip,
+            self.counters,
+            idle_limit=self._idle_limit,
+            on_doubt=self._part_with,
+        )
+        for waiter in list(self._queue):
+            waiter.leave_only(self._queue)
+            self._current.submit(waiter)
+        return self._current
+
+
+_CLOSING = Fault(Kind.CLOSED, "the upstream is no longer in use")

@@ -1,0 +1,92 @@
+import pytest
+
+from anchord.upstream.pool import (
+    IDLE_LIMIT,
+    SHORTEST_PATIENCE,
+    SILENCE_LIMIT,
+    RoundTrip,
+    State,
+    Usage,
+)
+
+
+def judge(usage: Usage, now: float, *, in_flight: int = 0) -> tuple[State, float]:
+    return usage.judge(now, in_flight=in_flight, patience=0.5, idle_limit=IDLE_LIMIT)
+
+
+def test_nothing_measured_means_the_shortest_patience() -> None:
+    assert RoundTrip().patience == SHORTEST_PATIENCE
+
+
+def test_fast_servers_get_the_shortest_patience_too() -> None:
+    round_trip = RoundTrip()
+    round_trip.measured(0.02)
+    assert round_trip.patience == SHORTEST_PATIENCE
+
+
+def test_slow_servers_get_four_round_trips_smoothed() -> None:
+    round_trip = RoundTrip()
+    round_trip.measured(0.2)
+    assert round_trip.patience == pytest.approx(0.8)
+    round_trip.measured(1.0)
+    assert round_trip.smoothed == pytest.approx(0.3)
+    assert round_trip.patience == pytest.approx(1.2)
+
+
+def test_an_idle_connection_is_usable_until_the_idle_limit() -> None:
+    usage = Usage(used_at=100.0)
+    assert judge(usage, 100.0) == (State.USABLE, 100.0 + IDLE_LIMIT)
+    assert judge(usage, 100.0 + IDLE_LIMIT - 0.01)[0] is State.USABLE
+    assert judge(usage, 100.0 + IDLE_LIMIT)[0] is State.IDLE
+
+
+def test_a_connection_that_somebody_waits_on_is_not_idle() -> None:
+    usage = Usage(used_at=100.0, answered=1)
+    assert judge(usage, 110.0, in_flight=1) == (State.USABLE, 110.0 + IDLE_LIMIT)
+
+
+def test_use_puts_the_idle_limit_off() -> None:
+    usage = Usage(used_at=100.0, answered=1)
+    usage.sent(105.0)
+    usage.heard(106.0)
+    assert judge(usage, 110.0) == (State.USABLE, 106.0 + IDLE_LIMIT)
+
+
+def test_a_connection_that_has_answered_is_doubted_when_it_falls_silent() -> None:
+    usage = Usage(used_at=100.0, answered=1)
+    usage.sent(101.0)
+    assert judge(usage, 101.0, in_flight=1) == (State.USABLE, 101.5)
+    usage.sent(101.4)  # the silence began with the first query
+    assert judge(usage, 101.49, in_flight=2)[0] is State.USABLE
+    assert judge(usage, 101.5, in_flight=2)[0] is State.DOUBTED
+
+
+def test_whatever_comes_in_ends_the_silence() -> None:
+    usage = Usage(used_at=100.0, answered=1)
+    usage.sent(101.0)
+    usage.heard(101.4)
+    assert judge(usage, 101.6, in_flight=1)[0] is State.USABLE
+    usage.sent(102.0)
+    assert judge(usage, 102.0, in_flight=2) == (State.USABLE, 102.5)
+
+
+def test_a_silence_is_remembered_when_nobody_waits_any_more() -> None:
+    usage = Usage(used_at=100.0, answered=1)
+    usage.sent(101.0)
+    assert judge(usage, 102.0, in_flight=0)[0] is State.DOUBTED
+
+
+def test_a_connection_that_never_answered_has_more_time() -> None:
+    usage = Usage(used_at=100.0)
+    usage.sent(100.0)
+    assert judge(usage, 100.6, in_flight=1) == (State.USABLE, 100.0 + SILENCE_LIMIT)
+    assert judge(usage, 100.0 + SILENCE_LIMIT, in_flight=1)[0] is State.DOUBTED
+
+
+def test_looking_again_is_always_later() -> None:
+    for answered in (0, 1):
+        for silent_since in (None, 100.0):
+            for in_flight in (0, 1):
+                usage = Usage(100.0, answered, silent_since)
+                for now in (100.0, 100.5, 103.0, 108.0, 500.0):
+                    assert judge(usage, now, in_flight=in_flight)[1] > now
