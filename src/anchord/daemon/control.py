@@ -29,7 +29,7 @@ LONGEST_REQUEST = 65536
 """Octets of a request: a command and a name, with room for what is to come."""
 
 IDLE = 30.0
-"""Seconds that a connection may say nothing: time enough to type a request by hand."""
+"""Seconds that a client may neither ask nor fetch its replies: enough to type one by hand."""
 
 LONGEST_PATH = 103
 """Octets of a Unix socket's path on the systems that allow the fewest (macOS; Linux has 107)."""
@@ -143,23 +143,22 @@ def _bound(path: Path) -> socket.socket:
 
 
 async def _converse(stream: trio.SocketStream, commands: Mapping[str, Command]) -> None:
-    """Requests and replies, until the client ends, says nothing, or says too much at once."""
+    """Requests and replies, until the client ends, is idle, or says too much at once."""
     rest = b""
     try:
-        while len(rest) <= LONGEST_REQUEST and (data := await _received(stream)):
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                reply = await _answered(line, commands)
-                await stream.send_all(json.dumps(reply).encode() + b"\n")
+        with trio.CancelScope() as patience:
+            while len(rest) <= LONGEST_REQUEST:
+                patience.deadline = trio.current_time() + IDLE
+                data = await stream.receive_some(LONGEST_REQUEST)
+                if not data:
+                    return
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    reply = json.dumps(await _answered(line, commands))
+                    patience.deadline = trio.current_time() + IDLE
+                    await stream.send_all(reply.encode() + b"\n")
     except trio.BrokenResourceError as error:
         logger.debug("a control connection broke: %s", error)
-
-
-async def _received(stream: trio.SocketStream) -> bytes:
-    """What came, or nothing where the client ended or said nothing for too long."""
-    with trio.move_on_after(IDLE):
-        return bytes(await stream.receive_some(LONGEST_REQUEST))
-    return b""
 
 
 async def _answered(line: bytes, commands: Mapping[str, Command]) -> dict[str, object]:

@@ -129,6 +129,35 @@ async def test_a_connection_that_says_nothing_is_closed(
                 assert await stream.receive_some() == b""
 
 
+async def test_a_client_that_fetches_no_reply_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "IDLE", 0.1)
+
+    async def long(_request: Mapping[str, Any]) -> object:
+        return "x" * 10_000_000
+
+    async with daemon(tmp_path / "s", long=long):
+        stream = await trio.open_unix_socket(tmp_path / "s")
+        async with stream:
+            await stream.send_all(b'{"command": "long"}\n')
+            await trio.sleep(0.3)
+            received = 0
+            with trio.fail_after(5):
+                async for data in stream:
+                    received += len(data)
+        assert 0 < received < 10_000_000
+
+
+async def test_a_client_that_has_gone_before_its_reply_hurts_nobody(tmp_path: Path) -> None:
+    async with daemon(tmp_path / "s"):
+        stream = await trio.open_unix_socket(tmp_path / "s")
+        await stream.send_all(b'{"command": "stats"}\n' * 1000)
+        await stream.aclose()
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        assert await asked(tmp_path / "s", "flush")
+
+
 async def test_no_more_connections_are_served_than_the_limit(tmp_path: Path) -> None:
     async with daemon(tmp_path / "s"):
         open_ones = [

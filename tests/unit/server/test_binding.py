@@ -1,10 +1,11 @@
 """Binding: all addresses or none, and one line that says why not."""
 
+import errno
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -129,22 +130,58 @@ def test_all_addresses_at_once_are_refused(host: str) -> None:
         bind([(host, 5353)])
 
 
-def test_a_missing_ipv6_is_a_warning_where_another_address_is_left(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+Refuse = Callable[[Callable[[int, int], int]], None]
+
+
+@pytest.fixture
+def refuse(monkeypatch: pytest.MonkeyPatch) -> Refuse:
+    """Lets the system refuse sockets: by a function of family and type, which returns an errno."""
     real = socket.socket
 
-    def without_ipv6(family: int, kind: int) -> socket.socket:
-        if family == socket.AF_INET6:
-            raise OSError(97, "Address family not supported by protocol")
-        return real(family, kind)
+    def install(refused: Callable[[int, int], int]) -> None:
+        def make(family: int, kind: int) -> socket.socket:
+            if number := refused(family, kind):
+                raise OSError(number, os.strerror(number))
+            return real(family, kind)
 
-    monkeypatch.setattr(socket, "socket", without_ipv6)
+        monkeypatch.setattr(socket, "socket", make)
+
+    return install
+
+
+def test_a_missing_ipv6_is_a_warning_where_another_address_is_left(refuse: Refuse) -> None:
+    refuse(lambda family, _: errno.EAFNOSUPPORT if family == socket.AF_INET6 else 0)
     with closing(bind([("127.0.0.1", 0), ("::1", 5353)])) as bound:
         assert [door.address[0] for door in bound.doors] == ["127.0.0.1"]
         assert bound.warnings == ("[::1]:5353: this machine has no IPv6; it is left out",)
     with pytest.raises(ListenError, match=r"\[::1\]:5353: this machine has no IPv6"):
         bind([("::1", 5353)])
+
+
+@pytest.mark.parametrize("refusals", [1, 100])
+def test_a_chosen_port_that_is_not_free_for_udp_is_chosen_anew_some_times(
+    refuse: Refuse, refusals: int
+) -> None:
+    left = iter(range(refusals))
+    refuse(
+        lambda _, kind: (
+            errno.EADDRINUSE if kind == socket.SOCK_DGRAM and next(left, None) is not None else 0
+        )
+    )
+    if refusals == 1:
+        with closing(bind([("127.0.0.1", 0)])) as bound:
+            assert bound.doors[0].address[1]
+    else:
+        with pytest.raises(ListenError, match="address already in use"):
+            bind([("127.0.0.1", 0)])
+
+
+def test_any_other_refusal_is_told_in_the_systems_words(refuse: Refuse) -> None:
+    refuse(lambda *_: errno.EMFILE)
+    with pytest.raises(
+        ListenError, match=r"127\.0\.0\.1:5353: Too many open files; see \[listen\]"
+    ):
+        bind([("127.0.0.1", 5353)])
 
 
 BIND = """

@@ -272,6 +272,19 @@ async def test_a_bug_in_writing_a_reply_is_no_worse(caplog: pytest.LogCaptureFix
     assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1
 
 
+def test_a_bug_in_reading_is_met_with_silence_and_no_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def buggy(_wire: bytes) -> None:
+        raise ZeroDivisionError("prepared")
+
+    monkeypatch.setattr("anchord.server.handler.read_query", buggy)
+    door = handler()
+    assert door.receive(make_query("www.example.").to_wire(), Transport.UDP) is None
+    assert door.counters.bugs == 1
+    assert caplog.records[0].exc_info
+
+
 async def test_everything_is_counted() -> None:
     resolver = PreparedResolver()
     resolver.prepare(
