@@ -91,10 +91,7 @@ def is_below(name: Name, ancestor: Name) -> bool:
 
 def common_ancestor(one: Name, other: Name) -> Name:
     """The deepest name that both are at or below. Both as keys."""
-    for name in ancestors(one):
-        if is_at_or_below(other, name):
-            return name
-    raise AssertionError("every name is below the root")
+    return next(name for name in ancestors(one) if is_at_or_below(other, name))
 
 
 def child_towards(ancestor: Name, name: Name) -> Name:

@@ -1,0 +1,146 @@
+"""Typed readers: real keys, known tags, and RDATA that do not fit their type."""
+
+from collections.abc import Callable
+
+import pytest
+
+from anchord.model import names, rdtypes
+from anchord.wire.errors import FormError
+from anchord.wire.rdata import (
+    Dnskey,
+    key_tag,
+    read_dnskey,
+    read_ds,
+    read_nsec,
+    read_nsec3,
+    read_rrsig,
+    read_soa,
+    read_target,
+    read_types,
+    write_types,
+)
+from support.counting import calls
+
+EXAMPLE = names.from_text("example.com")
+
+
+@pytest.mark.parametrize(
+    ("rdata", "tag"),
+    [
+        (b"\x01\x01\x03\x08", 0x0409),
+        (b"\x01\x01\x03\x08\xff", 0x030A),
+        (b"\xff\xff\x03\x08\xfc\xf8", 0),  # 0x1FFFF: the carry is added once
+        (b"\x01\x00\x03\x01" + b"\x12\x34\x56\x78", 0x3456),  # RSA/MD5, appendix B.1
+        (b"", 0),
+        (b"\x01", 0x0100),
+    ],
+)
+def test_key_tags_follow_appendix_b(rdata: bytes, tag: int) -> None:
+    assert key_tag(rdata) == tag
+
+
+def test_the_flags_of_a_dnskey() -> None:
+    def key(flags: int, protocol: int = 3) -> Dnskey:
+        return read_dnskey(flags.to_bytes(2) + bytes((protocol, 13)) + b"key")
+
+    assert key(0x0100).is_zone_key
+    assert not key(0x0100, protocol=2).is_zone_key
+    assert not key(0xFEFF).is_zone_key
+    assert key(0x0080).is_revoked
+    assert not key(0xFF7F).is_revoked
+    assert key(0x0001).is_secure_entry_point
+    assert not key(0xFFFE).is_secure_entry_point
+
+
+@pytest.mark.parametrize(
+    ("reader", "shortest"),
+    [
+        (read_dnskey, b"\x01\x01\x03\x08"),
+        (read_ds, b"\x12\x34\x08\x02"),
+        (read_rrsig, bytes(18) + b"\0"),
+        (read_nsec, b"\0"),
+        (read_nsec3, b"\x01\0\0\0\0\x01x"),
+        (read_soa, b"\0\0" + bytes(20)),
+        (read_target, b"\0"),
+    ],
+)
+def test_rdata_that_end_too_early_are_a_form_error(
+    reader: Callable[[bytes], object], shortest: bytes
+) -> None:
+    assert reader(shortest)
+    for length in range(len(shortest)):
+        with pytest.raises(FormError):
+            reader(shortest[:length])
+
+
+@pytest.mark.parametrize(
+    ("reader", "rdata"),
+    [
+        (read_soa, b"\0\0" + bytes(21)),
+        (read_target, b"\0\0"),
+        (read_target, b"\x03www\xc0\0"),
+        (read_nsec3, b"\x01\0\0\0\0\0"),
+        (read_nsec3, b"\x01\0\0\0\x02s\x01x"),
+        (read_nsec3, b"\x01\0\0\0\0\x02x"),
+        (read_nsec, EXAMPLE + b"\0"),
+    ],
+)
+def test_rdata_that_do_not_fit_are_a_form_error(
+    reader: Callable[[bytes], object], rdata: bytes
+) -> None:
+    with pytest.raises(FormError):
+        reader(rdata)
+
+
+def test_a_target_keeps_its_spelling() -> None:
+    assert read_target(b"\x03WwW" + EXAMPLE) == b"\x03WwW" + EXAMPLE
+
+
+# ------------ Type bitmaps ------------
+
+
+def test_the_bitmap_of_rfc_4034() -> None:
+    """The example of section 4.3: A, MX, RRSIG, NSEC and TYPE1234."""
+    bitmap = bytes.fromhex("0006400100000003041b" + "00" * 26 + "20")
+    types = frozenset({1, 15, 46, 47, 1234})
+    assert read_types(bitmap) == types
+    assert write_types(types) == bitmap
+
+
+def test_an_empty_bitmap_has_no_types() -> None:
+    assert read_types(b"") == frozenset()
+    assert write_types(()) == b""
+
+
+@pytest.mark.parametrize(
+    "bitmap",
+    [
+        b"\0",
+        b"\0\0",
+        b"\0\0" * 1000,
+        b"\0\x01",
+        b"\0\x02\x40",
+        b"\0\x21" + b"\x40" * 33,
+        b"\0\x01\x40\0\x01\x40",
+        b"\x01\x01\x40\0\x01\x40",
+        b"\0\x01\x40\x01",
+    ],
+)
+def test_a_malformed_bitmap_is_a_form_error(bitmap: bytes) -> None:
+    with pytest.raises(FormError, match="a type bitmap"):
+        read_types(bitmap)
+
+
+def test_octets_of_zeroes_do_no_harm() -> None:
+    assert read_types(b"\0\x04\x40\0\0\0\x01\x01\0") == {rdtypes.A}
+
+
+def test_bits_of_pseudo_types_are_ignored_but_nxname_counts() -> None:
+    pseudo = {41, 249, 250, 251, 252, 253, 254, 255}
+    assert read_types(write_types(pseudo | {rdtypes.NXNAME})) == {rdtypes.NXNAME}
+
+
+def test_the_longest_bitmap_is_read_in_linear_time() -> None:
+    bitmap = b"".join(bytes((window, 32)) + b"\xff" * 32 for window in range(256))
+    assert len(read_types(bitmap)) == 0x10000 - 8
+    assert calls(lambda: read_types(bitmap)) < 3 * len(bitmap)
