@@ -17,7 +17,7 @@ from typing import NamedTuple
 import anchord
 from anchord.model import names, rdtypes
 from anchord.model.names import Name
-from anchord.wire.rdata import read_dnskey
+from anchord.wire.rdata import Dnskey, read_dnskey
 
 from .errors import ConfigError
 
@@ -27,6 +27,9 @@ are what IANA publishes as the root's anchors (RFC 9718)."""
 
 DIGEST_LENGTHS = {1: 20, 2: 32, 4: 48}
 """Octets of a digest by its type: SHA-1, SHA-256, SHA-384 (RFC 4034, 4509, 6605)."""
+
+FIXED_PART = 4
+"""Octets before the digest of a DS and the key of a DNSKEY."""
 
 MNEMONICS = {
     "RSAMD5": 1, "DH": 2, "DSA": 3, "RSASHA1": 5, "DSA-NSEC3-SHA1": 6, "RSASHA1-NSEC3-SHA1": 7,
@@ -136,9 +139,11 @@ def _record(words: list[str]) -> AnchorRecord:
         raise ValueError("the record has no type; write a DS or a DNSKEY record")
     kind, *fields = rest
     if kind.upper() == "DS":
-        return AnchorRecord(zone, rdtypes.DS, _ds(fields))
+        return AnchorRecord(zone, rdtypes.DS, _generic(fields) or _ds(fields))
     if kind.upper() == "DNSKEY":
-        return AnchorRecord(zone, rdtypes.DNSKEY, _dnskey(fields))
+        rdata = _generic(fields) or _dnskey(fields)
+        _check_key(read_dnskey(rdata))
+        return AnchorRecord(zone, rdtypes.DNSKEY, rdata)
     raise ValueError(f"{kind} is no trust anchor; write a DS or a DNSKEY record")
 
 
@@ -151,10 +156,7 @@ def _ds(fields: list[str]) -> bytes:
         _algorithm(fields[1]),
         _number(fields[2], 1),
     )
-    try:
-        digest = bytes.fromhex("".join(fields[3:]))
-    except ValueError:
-        raise ValueError("the digest is not hexadecimal; copy the record again") from None
+    digest = _hexadecimal(fields[3:])
     if len(digest) != DIGEST_LENGTHS.get(digest_type[0], len(digest)):
         raise ValueError(
             f"a digest of type {digest_type[0]} has {DIGEST_LENGTHS[digest_type[0]]} octets,"
@@ -173,13 +175,34 @@ def _dnskey(fields: list[str]) -> bytes:
         key = base64.b64decode("".join(fields[3:]), validate=True)
     except binascii.Error:
         raise ValueError("the key is not base64; copy the record again") from None
-    rdata = _number(fields[0], 2) + _number(fields[1], 1) + _algorithm(fields[2]) + key
-    dnskey = read_dnskey(rdata)
+    return _number(fields[0], 2) + _number(fields[1], 1) + _algorithm(fields[2]) + key
+
+
+def _check_key(dnskey: Dnskey) -> None:
     if not dnskey.is_zone_key:
         raise ValueError("the key may not sign zone data (RFC 4034 section 2.1); take it out")
     if dnskey.is_revoked:
         raise ValueError("the key is revoked (RFC 5011 section 2.1); take it out")
+
+
+def _generic(fields: list[str]) -> bytes:
+    r"""`\# 36 4F66…`: any RDATA, in hexadecimal behind their length (RFC 3597 section 5).
+
+    Empty where the fields are in another form.
+    """
+    if fields[:1] != ["\\#"]:
+        return b""
+    rdata = _hexadecimal(fields[2:])
+    if len(rdata) <= FIXED_PART or fields[1] != str(len(rdata)):
+        raise ValueError("the RDATA have not the length that is given; copy the record again")
     return rdata
+
+
+def _hexadecimal(words: list[str]) -> bytes:
+    try:
+        return bytes.fromhex("".join(words))
+    except ValueError:
+        raise ValueError("the hexadecimal part is damaged; copy the record again") from None
 
 
 def _algorithm(text: str) -> bytes:

@@ -80,15 +80,19 @@ def _listen_option(text: str) -> SocketAddress:
 
 
 def _upstream_option(url: str, config: Config) -> Upstream:
-    for fault in rules.url_faults((), url, config.forward):
-        raise ConfigError(fault.problem, where="--upstream", remedy=fault.remedy)
     known = (upstream for upstream in (*config.upstream, *DEFAULT_UPSTREAMS) if upstream.url == url)
-    return next(known, Upstream(url=url))
+    upstream = next(known, Upstream(url=url))
+    for fault in rules.url_faults((), upstream, config.forward):
+        raise ConfigError(fault.problem, where="--upstream", remedy=fault.remedy)
+    return upstream
 
 
 def find() -> Path | None:
-    """The configuration file of the user, else of the system; None where there is neither."""
-    return next((path for path in _candidates() if path.exists()), None)
+    """The configuration file of the user, else of the system; None where there is neither.
+
+    Raises ConfigError where that cannot be told: defaults would not be what somebody wrote down.
+    """
+    return next((path for path in _candidates() if _exists(path)), None)
 
 
 def _candidates() -> Iterator[Path]:
@@ -99,6 +103,16 @@ def _candidates() -> Iterator[Path]:
         yield SYSTEM_FOLDER / FILE_NAME
     else:
         yield platformdirs.site_config_path("anchord", appauthor=False) / FILE_NAME
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +149,7 @@ def _read(file: Path) -> _Source:
     try:
         text = file.read_bytes().decode()
     except OSError as error:
-        raise ConfigError(
-            f"cannot be read: {error.strerror}",
-            where=str(file),
-            remedy="name another with --config",
-        ) from error
+        raise _unreadable(file, error) from error
     except UnicodeDecodeError as error:
         line = file.read_bytes()[: error.start].count(b"\n") + 1
         raise ConfigError(
@@ -149,6 +159,12 @@ def _read(file: Path) -> _Source:
         return _Source(file, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(file, text, str(error)) from None
+
+
+def _unreadable(file: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"cannot be read: {error.strerror}", where=str(file), remedy="name another with --config"
+    )
 
 
 def _syntax_error(file: Path, text: str, message: str) -> ConfigError:

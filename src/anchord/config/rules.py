@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from anchord.model import names
+from anchord.model.errors import AnchordError
+from anchord.upstream import url
 
 from .schema import (
     LONGEST_STALE,
@@ -13,6 +15,7 @@ from .schema import (
     SMALLEST_CACHE,
     Config,
     Forward,
+    Upstream,
     Zone,
 )
 from .where import Path
@@ -54,9 +57,9 @@ NOT_BUILT: dict[Path, object] = {
 """Keys that are valid but have no effect yet, each with the value that tells what is done anyway.
 A file that asks for something else is warned."""
 
-BUILT_SCHEMES = ("tls", "udp", "tcp")
-SCHEMES = ("tls", "https", "h3", "quic", "sdns", "udp", "tcp")
-PLAINTEXT_SCHEMES = frozenset({"udp", "tcp"})
+BUILT_SCHEMES = frozenset({"tls", "udp", "tcp"})
+"""The schemes of upstreams that can be spoken; the others are refused, since a question that was to
+go there must not go elsewhere."""
 
 
 def faults(config: Config) -> Iterator[Fault]:
@@ -111,21 +114,23 @@ def _upstream_faults(config: Config) -> Iterator[Fault]:
         if upstream.url in seen:
             yield Fault(path, f"{upstream.url} is there twice", "remove one of the two tables")
         seen.add(upstream.url)
-        yield from url_faults(path, upstream.url, config.forward)
+        yield from url_faults(path, upstream, config.forward)
 
 
-def url_faults(path: Path, url: str, policy: Forward | Zone) -> Iterator[Fault]:
-    """What is wrong with an upstream's URL under the policy that it would be used with."""
-    scheme, separator, _ = url.partition("://")
-    if not separator or scheme not in SCHEMES:
-        yield Fault(path, f'"{url}" is no URL of an upstream', "write it like tls://dns.example")
-    elif scheme not in BUILT_SCHEMES:
-        yield Fault(path, f"{scheme}:// is not built yet", "use tls://")
-    elif scheme in PLAINTEXT_SCHEMES and not policy.allow_plaintext:
+def url_faults(path: Path, upstream: Upstream, policy: Forward | Zone) -> Iterator[Fault]:
+    """What is wrong with an upstream under the policy that it would be used with."""
+    try:
+        endpoint = url.parse(upstream.url, pins=upstream.pins, ca_file=upstream.ca_file)
+    except AnchordError as error:
+        yield Fault(path, f"{error.where}: {error.problem}", error.remedy)
+        return
+    if endpoint.scheme not in BUILT_SCHEMES:
+        yield Fault(path, f"{endpoint.scheme}:// is not built yet", "use tls://")
+    elif not endpoint.is_encrypted and not policy.allow_plaintext:
         table = "[forward]" if isinstance(policy, Forward) else "its [[zone]]"
         yield Fault(
             path,
-            f"{url} sends every question in the clear",
+            f"{upstream.url} sends every question in the clear",
             f"use tls://, or set allow_plaintext = true in {table}",
         )
 
@@ -161,12 +166,12 @@ def _zone_faults(config: Config, number: int, zone: Zone) -> Iterator[Fault]:
         yield Fault(
             ("zone", number, "domain"), f"{zone.domain} is there twice", "merge the two tables"
         )
-    for position, url in enumerate(zone.upstream):
+    for position, upstream in enumerate(config.upstreams_of(zone)):
         path = ("zone", number, "upstream", position)
-        if url == "network":
+        if upstream.url == "network":
             yield Fault(path, '"network" is not built yet', "give the URLs of the zone's resolvers")
         else:
-            yield from url_faults(path, url, zone)
+            yield from url_faults(path, upstream, zone)
 
 
 def _dnssec_faults(config: Config) -> Iterator[Fault]:

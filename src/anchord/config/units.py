@@ -210,8 +210,8 @@ class DomainName(bytes):
 class NegativeTrustAnchor(tuple[Name, int | None]):
     """A name at and below which nothing is checked (RFC 7646), and when that ends.
 
-    It is written as `corp.example until 2026-12-01T00:00:00Z`, or as the name alone; without an
-    end it holds for `NEGATIVE_TRUST_ANCHOR_LIFE` from when it was first loaded.
+    It is written as `corp.example until 2026-12-01T00:00:00Z`, or as the name alone:
+    then it holds for a week from when it was first loaded.
     """
 
     __slots__ = ()
@@ -241,11 +241,6 @@ class NegativeTrustAnchor(tuple[Name, int | None]):
     def __str__(self) -> str:
         end = "" if self.until is None else f" until {Moment(self.until)}"
         return names.to_text(self.name) + end
-
-
-NEGATIVE_TRUST_ANCHOR_LIFE = Duration(7 * 86400)
-"""How long a negative trust anchor holds that has no end: long enough for an operator to mend
-a zone, short enough to be noticed (RFC 7646 section 2 wants an end)."""
 
 
 class Pin(str):

@@ -135,6 +135,15 @@ def dnskey_rdata() -> bytes:
     return dns.rdata.from_text("IN", "DNSKEY", DNSKEY).to_wire() or b""
 
 
+def test_rdata_may_be_in_the_form_for_unknown_types() -> None:
+    """Which is how dnspython writes a DS whose digest does not fit its type."""
+    text = f". DS \\# 36 4F660802 {ds_rdata()[4:].hex()}\na. DNSKEY \\# 36 {dnskey_rdata().hex()}"
+    assert [rdata for _, _, rdata in read(text, "x")] == [ds_rdata(), dnskey_rdata()]
+    assert read(f". DS \\# 36 4F660801 {'00' * 32}", "x")[0].rdata == b"\x4f\x66\x08\x01" + bytes(
+        32
+    )
+
+
 def test_a_record_that_is_there_twice_counts_once() -> None:
     assert len(read(f". DS {DS}\n. DS {DS.lower()}\n", "x")) == 1
 
@@ -203,7 +212,7 @@ def test_any_text_is_read_or_refused_with_its_line(text: str) -> None:
         (". DS -1 8 2 00", 'x:1: "-1" is no number of 16 bits'),
         (". DS 1 256 2 00", 'x:1: "256" is no number of 8 bits'),
         (". DS 1 RSASHA257 2 00", 'x:1: "RSASHA257" is no number of 8 bits'),
-        (f". DS {DS[:-1]}", "x:1: the digest is not hexadecimal; copy the record again"),
+        (f". DS {DS[:-1]}", "x:1: the hexadecimal part is damaged; copy the record again"),
         (f". DS {DS[:-2]}", "x:1: a digest of type 2 has 32 octets, not 31; copy the record again"),
         (f". DS {DS}00", "x:1: a digest of type 2 has 32 octets, not 33"),
         (". DNSKEY 257 3 15", "x:1: the DNSKEY record ends too early; write"),
@@ -215,6 +224,10 @@ def test_any_text_is_read_or_refused_with_its_line(text: str) -> None:
             f". DNSKEY 385{DNSKEY[3:]}",
             "x:1: the key is revoked (RFC 5011 section 2.1); take it out",
         ),
+        (". DS \\# 5 0001080200ff", "x:1: the RDATA have not the length that is given; copy"),
+        (". DS \\#", "x:1: the RDATA have not the length that is given; copy"),
+        (". DS \\# 4 00010802", "x:1: the RDATA have not the length that is given; copy"),
+        (". DNSKEY \\# 5 00010308ff", "x:1: the key may not sign zone data"),
         (f"\n. DS ( {DS}\n\n", "x:2: a parenthesis without its partner; close or remove it"),
         (f". DS {DS} )\n", "x:1: a parenthesis without its partner"),
     ],

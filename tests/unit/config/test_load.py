@@ -79,6 +79,16 @@ def test_the_file_of_the_user_comes_before_that_of_the_system(tmp_path: Path) ->
         assert find() == folder / "anchord.toml"
 
 
+def test_a_file_that_cannot_be_looked_for_is_an_error_and_no_reason_for_defaults(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/" + "x" * 300)
+    with pytest.raises(
+        ConfigError, match=r"x/anchord/anchord\.toml: cannot be read: File name too"
+    ):
+        load()
+
+
 def test_a_file_that_is_named_but_missing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"missing\.toml: cannot be read: No such file"):
         load(tmp_path / "missing.toml")
@@ -244,7 +254,7 @@ def test_upstream_on_the_command_line_takes_the_place_of_the_tables(tmp_path: Pa
 @pytest.mark.parametrize(
     ("option", "error"),
     [
-        ("9.9.9.9", '--upstream: "9.9.9.9" is no URL of an upstream; write it like tls://'),
+        ("9.9.9.9", "--upstream: 9.9.9.9: no scheme; write tls:// before the host"),
         ("udp://192.0.2.1", "--upstream: udp://192.0.2.1 sends every question in the clear; use"),
         ("quic://dns.example", "--upstream: quic:// is not built yet; use tls://"),
     ],
