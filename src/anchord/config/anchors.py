@@ -133,7 +133,7 @@ def _record(words: list[str]) -> AnchorRecord:
             f'"{owner}" does not end in a dot; write the whole name, as in example.com.'
         )
     zone = names.lower(names.from_text(owner))
-    while rest and (re.fullmatch(r"(\d+[smhdw]?)+", rest[0].lower()) or rest[0].upper() == "IN"):
+    while rest and re.fullmatch(r"\d+([smhdw]\d+)*[smhdw]?|in", rest[0].lower()):
         rest.pop(0)
     if not rest:
         raise ValueError("the record has no type; write a DS or a DNSKEY record")
