@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import anchord
+from anchord.dnssec.algorithms import ALGORITHM_NAMES
 from anchord.model import names, rdtypes
 from anchord.model.names import Name
 from anchord.wire.rdata import Dnskey, read_dnskey
@@ -31,11 +32,7 @@ DIGEST_LENGTHS = {1: 20, 2: 32, 4: 48}
 FIXED_PART = 4
 """Octets before the digest of a DS and the key of a DNSKEY."""
 
-MNEMONICS = {
-    "RSAMD5": 1, "DH": 2, "DSA": 3, "RSASHA1": 5, "DSA-NSEC3-SHA1": 6, "RSASHA1-NSEC3-SHA1": 7,
-    "RSASHA256": 8, "RSASHA512": 10, "ECC-GOST": 12, "ECDSAP256SHA256": 13, "ECDSAP384SHA384": 14,
-    "ED25519": 15, "ED448": 16,
-}  # fmt: skip
+MNEMONICS = {name: number for number, name in ALGORITHM_NAMES.items()}
 """Algorithms by name, as some tools write them (RFC 4034 appendix A.1)."""
 
 

@@ -41,7 +41,6 @@ NOT_BUILT: dict[Path, object] = {
     ("forward", "strategy"): "ordered",
     ("forward", "early_data"): False,
     ("dnssec", "auto_update"): False,
-    ("dnssec", "sha1"): False,
     ("dnssec", "key_tag_signal"): False,
     ("dnssec", "sentinel"): False,
     ("cache", "persist"): False,
@@ -79,6 +78,11 @@ def warnings(config: Config, document: dict[str, object]) -> Iterator[tuple[Path
         table = document.get(str(path[0]))
         if isinstance(table, dict) and table.get(path[1], in_effect) != in_effect:
             yield path, "not built yet, the key has no effect"
+    if config.dnssec.sha1:
+        yield (
+            ("dnssec", "sha1"),
+            "signatures of algorithms 5 and 7 count, though SHA-1 can be made to collide",
+        )
     for number, anchor in enumerate(config.dnssec.negative_trust_anchors):
         if names.label_count(anchor.name) == 1:
             yield (
@@ -175,6 +179,11 @@ def _zone_faults(config: Config, number: int, zone: Zone) -> Iterator[Fault]:
 
 
 def _dnssec_faults(config: Config) -> Iterator[Fault]:
+    if config.dnssec.sha1:
+        yield (
+            ("dnssec", "sha1"),
+            "signatures of algorithms 5 and 7 count, though SHA-1 can be made to collide",
+        )
     for number, anchor in enumerate(config.dnssec.negative_trust_anchors):
         if anchor.name == names.ROOT:
             yield Fault(

@@ -114,7 +114,7 @@ class Dnssec(Struct, frozen=True, forbid_unknown_fields=True):
     auto_update: bool = True
     """Whether the anchors follow the zone's own announcements (RFC 5011)."""
     sha1: bool = False
-    """Whether algorithms 5 and 7 are validated (RFC 9905 wants them unsupported)."""
+    """Whether algorithms 5 and 7 are validated (RFC 9905 wants them unsupported); warned of."""
     nsec3_iterations: Annotated[int, Meta(ge=0, le=MOST_NSEC3_ITERATIONS)] = 50
     """Above: insecure (RFC 9276)."""
     key_tag_signal: bool = False

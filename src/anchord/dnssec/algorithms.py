@@ -16,18 +16,19 @@ SHA1 = 1
 SHA256 = 2
 SHA384 = 4
 
-_ALGORITHM_NAMES = {
+ALGORITHM_NAMES = {
     1: "RSAMD5", 3: "DSA", 5: "RSASHA1", 6: "DSA-NSEC3-SHA1", 7: "RSASHA1-NSEC3-SHA1",
     8: "RSASHA256", 10: "RSASHA512", 12: "ECC-GOST", 13: "ECDSAP256SHA256",
     14: "ECDSAP384SHA384", 15: "ED25519", 16: "ED448", 17: "SM2SM3", 18: "ML-DSA-44",
     23: "ECC-GOST12",
 }  # fmt: skip
+"""The registry's mnemonics."""
 _DIGEST_NAMES = {1: "SHA-1", 2: "SHA-256", 3: "GOST", 4: "SHA-384", 5: "GOST12", 6: "SM3"}
 
 
 def algorithm_text(algorithm: int) -> str:
     """Number and mnemonic, for people."""
-    name = _ALGORITHM_NAMES.get(algorithm)
+    name = ALGORITHM_NAMES.get(algorithm)
     return f"{algorithm} ({name})" if name else str(algorithm)
 
 

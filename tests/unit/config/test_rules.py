@@ -147,6 +147,13 @@ def test_a_value_out_of_range_names_its_key(
         assert error.startswith(f"2: {table}.{key}: ")
 
 
+def test_signatures_over_sha1_are_warned_of(tmp_path: Path) -> None:
+    assert warnings_of(tmp_path, "[dnssec]\nsha1 = false") == []
+    assert warnings_of(tmp_path, "[dnssec]\n\nsha1 = true") == [
+        "3: dnssec.sha1: signatures of algorithms 5 and 7 count, though SHA-1 can be made to collide"
+    ]
+
+
 def test_a_negative_trust_anchor_for_the_root_is_refused(tmp_path: Path) -> None:
     text = "[dnssec]\nnegative_trust_anchors = ['a.example', '.']"
     assert error_of(tmp_path, text).startswith("2: dnssec.negative_trust_anchors[1]: ")
@@ -180,7 +187,7 @@ tls = []
 [forward]
 strategy = "ordered"
 [dnssec]
-sha1 = true
+sentinel = true
 auto_update = false
 [cache]
 persist = true
@@ -189,7 +196,7 @@ serve_stale = "0s"
 """
     assert warnings_of(tmp_path, text) == [
         "3: listen.api: not built yet, the key has no effect",
-        "8: dnssec.sha1: not built yet, the key has no effect",
+        "8: dnssec.sentinel: not built yet, the key has no effect",
         "11: cache.persist: not built yet, the key has no effect",
     ]
 
