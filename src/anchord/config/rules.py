@@ -81,7 +81,7 @@ def warnings(config: Config, document: dict[str, object]) -> Iterator[tuple[Path
     if config.dnssec.sha1:
         yield (
             ("dnssec", "sha1"),
-            "signatures of algorithms 5 and 7 count, though SHA-1 can be made to collide",
+            "signatures of algorithms 5 and 7 count, though SHA-1 is broken",
         )
     for number, anchor in enumerate(config.dnssec.negative_trust_anchors):
         if names.label_count(anchor.name) == 1:
@@ -179,11 +179,6 @@ def _zone_faults(config: Config, number: int, zone: Zone) -> Iterator[Fault]:
 
 
 def _dnssec_faults(config: Config) -> Iterator[Fault]:
-    if config.dnssec.sha1:
-        yield (
-            ("dnssec", "sha1"),
-            "signatures of algorithms 5 and 7 count, though SHA-1 can be made to collide",
-        )
     for number, anchor in enumerate(config.dnssec.negative_trust_anchors):
         if anchor.name == names.ROOT:
             yield Fault(

@@ -150,7 +150,7 @@ def test_a_value_out_of_range_names_its_key(
 def test_signatures_over_sha1_are_warned_of(tmp_path: Path) -> None:
     assert warnings_of(tmp_path, "[dnssec]\nsha1 = false") == []
     assert warnings_of(tmp_path, "[dnssec]\n\nsha1 = true") == [
-        "3: dnssec.sha1: signatures of algorithms 5 and 7 count, though SHA-1 can be made to collide"
+        "3: dnssec.sha1: signatures of algorithms 5 and 7 count, though SHA-1 is broken"
     ]
 
 
