@@ -62,7 +62,7 @@ go there must not go elsewhere."""
 
 
 def faults(config: Config) -> Iterator[Fault]:
-    """Every rule that is broken, in the order of the file that INTERFACE describes."""
+    """Every rule that is broken, table by table."""
     yield from _listen_faults(config)
     yield from _upstream_faults(config)
     yield from _range_faults(config)
