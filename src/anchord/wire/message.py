@@ -71,7 +71,9 @@ def read_query(wire: bytes) -> Query | Rejection | None:
     """A client's message: a query, the rejection it deserves, or nothing that may be answered.
 
     Shorter than a header, or itself a response: None, silence (answering could loop). Malformed,
-    or not exactly one question: FORMERR (RFC 9619). What else is rejected: see `_judge`.
+    or not exactly one question: FORMERR (RFC 9619). Other opcodes, and types that name no data:
+    NOTIMP with EDE 21; other classes: REFUSED with EDE 21. EDNS of another version: BADVERS
+    (RFC 6891 section 6.1.3). NXNAME: FORMERR with EDE 30 (RFC 9824 section 3.5).
     """
     if len(wire) < HEADER:
         return None

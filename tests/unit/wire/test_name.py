@@ -66,15 +66,19 @@ def test_a_name_must_end_where_its_record_does() -> None:
         read_name(EXAMPLE, 0, len(EXAMPLE) - 1)
 
 
-def test_a_name_of_255_octets_is_read_and_one_of_256_is_not() -> None:
-    longest = names.join([b"x" * 63] * 3 + [b"x" * 61])
-    assert read_name(longest, 0, len(longest)) == (longest, names.MAX_NAME)
-    longer = b"\x01y" + longest
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_name_of_255_octets_is_read_and_one_of_256_is_not(compressed: bool) -> None:
+    ending = names.join([b"x" * 63] * 3)
+
+    def read(first_label: bytes) -> bytes:
+        wire = ending + first_label + (b"\xc0\x00" if compressed else ending)
+        return read_name(wire, len(ending), len(wire), {})[0]
+
+    longest = b"\x3d" + b"y" * 61
+    assert read(longest) == longest + ending
+    assert len(longest + ending) == names.MAX_NAME
     with pytest.raises(FormError, match="a name is longer than 255 octets"):
-        read_name(longer, 0, len(longer))
-    pointing = longest + b"\x01y\xc0\x00"
-    with pytest.raises(FormError, match="a name is longer than 255 octets"):
-        read_name(pointing, len(longest), len(pointing), {})
+        read(b"\x3e" + b"y" * 62)
 
 
 def chain(length: int, offset: int = 0) -> bytes:
