@@ -198,11 +198,12 @@ def _type_and_class(question: Question) -> bytes:
 def read_response(wire: bytes, question: Question, upstream: str = "") -> Response:
     """An upstream's reply to `question`.
 
-    Raises FormError where it is malformed or answers something else. That a single record of a
-    type with names in it (see `embedded`) does not fit its type makes the whole message malformed:
-    without its end no compression could be undone. RDATA of all other types are opaque, right or
-    wrong, and come through untouched; whoever reads them judges them. The additional section is
-    read for its OPT record only, and what may follow the last record is ignored.
+    Raises FormError where it is malformed or answers something else. One record of a type with
+    names in it (see `embedded`) that does not fit its type makes the whole message malformed: the
+    names could not be written out, and without the record it would be another answer. RDATA of all
+    other types are opaque, right or wrong, and come through untouched; whoever reads them judges
+    them. The additional section is read for its OPT record only, and what may follow the last
+    record is ignored.
     """
     if len(wire) < HEADER:
         raise FormError("a reply is shorter than a header")
