@@ -1,5 +1,6 @@
 """From a configuration to running parts: the only place where everything meets."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,7 +12,8 @@ from anchord.config.schema import Config
 from anchord.config.schema import Upstream as UpstreamTable
 from anchord.dnssec.anchors import NegativeAnchor, TrustAnchors, trust_anchors
 from anchord.dnssec.limits import Limits
-from anchord.dnssec.probe import missing, probe
+from anchord.dnssec.probe import missing, probe, unsupported_anchors
+from anchord.model import names
 from anchord.model.clock import Clock, FixedWallClock, SystemClock
 from anchord.model.errors import AnchordError
 from anchord.resolver.hosts import HostsFile, hosts_path
@@ -21,6 +23,8 @@ from anchord.resolver.special import SpecialNames
 from anchord.upstream import url
 from anchord.upstream.base import Upstream
 from anchord.upstream.build import build_upstreams
+
+logger = logging.getLogger(__name__)
 
 WEEK = 7 * 86400
 """Seconds that a negative trust anchor without an end is in force (RFC 7646 section 2)."""
@@ -75,6 +79,10 @@ def _settings(config: Config, clock: Clock) -> Settings:
         raise CryptoError(
             f"{lacking} does not work with the OpenSSL of this machine",
             remedy="relax its crypto policy; without that, signed names would count as unsigned",
+        )
+    for zone in unsupported_anchors(supported, anchors):
+        logger.warning(
+            "no trust anchor of %s is supported: NOTHING below it is checked", names.to_text(zone)
         )
     return Settings(
         anchors=anchors,

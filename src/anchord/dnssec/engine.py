@@ -21,10 +21,11 @@ from anchord.wire.rdata import read_rrsig
 from . import nsec, nsec3, times
 from .asking import Asking, Work, ZoneTrust, ask, ask_zone
 from .classify import Alias, Ending, Story, tell
-from .denial import Claim, Denial, Denied, Evidence
+from .denial import Claim, Denial, Denied, Evidence, collect_evidence
+from .limits import Budget
 from .proofs import Proof, prove
 from .rrsig import Signed, limit_flaw, verify_rrset
-from .trust import exemption, unanswered
+from .trust import exemption, insecure_below, unanswered
 
 LONGEST_TTL = 0x7FFFFFFF
 """Seconds: the TTL of an answer that nothing bounds (RFC 2181 section 8)."""
@@ -48,7 +49,8 @@ class Part:
 def validate(response: Response, work: Work) -> Asking[Answer]:
     """The answer that a response amounts to: every part of it judged.
 
-    Where an alias leads on and the response does not say where to, the target is asked for.
+    Where an alias leads on and the response does not say where to, or says it without proof, the
+    target is asked for by itself.
     """
     question = response.question
     parts: list[Part] = []
@@ -66,19 +68,24 @@ def validate(response: Response, work: Work) -> Asking[Answer]:
         for alias in story.aliases:
             part = yield from _judge_alias(alias, response, work)
             parts.append(part)
-        if story.ending is not Ending.OPEN:
-            parts.append((yield from _judge_ending(story, response, work)))
-            if story.ending is Ending.LOOP:
-                edes.append(Ede(EdeCode.OTHER, f"aliases loop at {names.to_text(story.name)}"))
+        end = yield from _judge_ending(story, response, work)
+        if story.ending is Ending.LOOP:
+            edes.append(Ede(EdeCode.OTHER, f"aliases loop at {names.to_text(story.name)}"))
+        leads_on = story.ending is Ending.OPEN or (end.status.is_failure and story.aliases)
+        if not leads_on or work.budget.exhausted:
+            parts.append(end)
             break
         question = Question(story.name, question.rdtype)
         following = yield from ask(question)
         if isinstance(following, Unanswered):
-            skipped = unanswered(following)
-            parts.append(Part(Status.UNOBTAINABLE, flaws=skipped.flaws))
+            if story.ending is Ending.OPEN:
+                end = Part(Status.UNOBTAINABLE, flaws=unanswered(following).flaws)
+            parts.append(end)
             break
         response = following
         heard.append(response)
+    if not weakest(*(part.status for part in parts)).is_failure:
+        parts.insert(-1, (yield from _other_denials(heard, parts, work)))
     return _assemble(heard, parts, edes, work)
 
 
@@ -111,8 +118,8 @@ def _judge_ending(story: Story, response: Response, work: Work) -> Asking[Part]:
             assert story.dname
             part = yield from _judge_rrset(story.dname, response, work)
             return replace(part, rcode=rcodes.YXDOMAIN)
-        case Ending.LOOP:
-            return Part(Status.SECURE)
+        case Ending.LOOP | Ending.OPEN:
+            return Part(Status.SECURE)  # there is nothing more to judge
         case _:
             is_name_error = story.ending is Ending.NAME_ERROR
             return (yield from _judge_denial(story.name, is_name_error, response, work))
@@ -133,8 +140,8 @@ def _joined(parts: list[Part]) -> Part:
 def _judge_rrset(rrset: RRset, response: Response, work: Work) -> Asking[Part]:
     """An RRset, with the proof that is due where it was expanded from a wildcard."""
     if rrset.rdtype == rdtypes.RRSIG:
-        return (yield from _judge_signatures(rrset))
-    checked, trust = yield from _check(rrset, work)
+        return _judge_signatures(rrset)
+    checked, trust = yield from _check(rrset, response, work)
     if isinstance(checked, Part):
         return checked
     part = Part(
@@ -159,18 +166,14 @@ def _judge_rrset(rrset: RRset, response: Response, work: Work) -> Asking[Part]:
     return _with_proof(part, proof)
 
 
-def _judge_signatures(rrset: RRset) -> Asking[Part]:
+def _judge_signatures(rrset: RRset) -> Part:
     """RRSIG records that were asked for: nothing signs them (RFC 4035 section 2.2)."""
-    owner = rrset.name
-    trust = yield from ask_zone(owner)
-    if trust.status is not Status.SECURE:
-        return Part(trust.status, (rrset,), flaws=trust.flaws, chain=trust.chain)
     text = "RRSIG records are not signed themselves, so that nothing can prove them"
-    flaw = Flaw(EdeCode.DNSSEC_INDETERMINATE, text, owner)
-    return Part(Status.INDETERMINATE, (rrset,), flaws=(flaw,), chain=trust.chain)
+    flaw = Flaw(EdeCode.DNSSEC_INDETERMINATE, text, rrset.name)
+    return Part(Status.INDETERMINATE, (rrset,), flaws=(flaw,))
 
 
-def _check(rrset: RRset, work: Work) -> Asking[tuple[Signed | Part, ZoneTrust]]:
+def _check(rrset: RRset, response: Response, work: Work) -> Asking[tuple[Signed | Part, ZoneTrust]]:
     """The RRset by the first signer that proves it; else what is known about it instead.
 
     A signer is attacker's input: only one that turns out to be a proven zone above the RRset can
@@ -197,7 +200,7 @@ def _check(rrset: RRset, work: Work) -> Asking[tuple[Signed | Part, ZoneTrust]]:
     if refuted:
         return _failed(rrset, refuted[0][1], *(flaw for flaw, _ in refuted)), refuted[0][1]
     if not unproven:
-        trust = yield from ask_zone(holder)
+        trust = yield from _holding_zone(holder, response, work)
         if trust.status is Status.SECURE:
             return _failed(rrset, trust, _unsigned(rrset, trust)), trust
         unproven.append(trust)
@@ -221,8 +224,35 @@ def _unproven(rrset: RRset, trust: ZoneTrust) -> Part:
     )
 
 
+def _holding_zone(name: Name, response: Response, work: Work) -> Asking[ZoneTrust]:
+    """The zone that holds a name of which the response has nothing signed.
+
+    A response may bring along the proof itself that an insecure cut lies above the name; else the
+    walk down to it tells. An opt-out span is no such proof: it is there for another reason.
+    """
+    for signer in _denying_zones(response, name):
+        trust = yield from ask_zone(signer, is_signer=True)
+        if trust.status is not Status.SECURE or trust.zone != signer:
+            continue
+        for candidate in names.names_between(signer, name):
+            if _insecure_cut(candidate, work)(collect_evidence(response.authority, signer)):
+                proof = yield from prove(_insecure_cut(candidate, work), response, trust, work)
+                if isinstance(proof, Proof):
+                    return insecure_below(candidate, proof, trust)
+    return (yield from ask_zone(name))
+
+
 def _failed(rrset: RRset, trust: ZoneTrust, *flaws: Flaw) -> Part:
+    length = _ADDRESS_LENGTHS.get(rrset.rdtype, 0)
+    if length and any(len(rdata) != length for rdata in rrset.rdatas):
+        what = f"{names.to_text(rrset.name)} {rdtypes.to_text(rrset.rdtype)}"
+        text = f"{what} holds something that is no address: not {length} octets"
+        flaws = (*flaws, Flaw(EdeCode.OTHER, text, rrset.name))
     return Part(Status.BOGUS, (rrset,), flaws=flaws, chain=trust.chain)
+
+
+_ADDRESS_LENGTHS = {rdtypes.A: 4, rdtypes.AAAA: 16}
+"""Octets of the RDATA of addresses (RFC 1035 section 3.4.1, RFC 3596 section 2.2)."""
 
 
 def _unsigned(rrset: RRset, trust: ZoneTrust) -> Flaw:
@@ -244,16 +274,15 @@ def _signers(rrset: RRset) -> list[Name]:
             found.add(read_rrsig(rdata).signer)
         except FormError:
             continue
-    return _possible_zones(found, rrset.name, rrset.rdtype)
+    return _possible_zones(found, _held_by(rrset.name, rrset.rdtype))
 
 
 MOST_SIGNERS = 3
 """Signers of one RRset or denial that are looked into: a zone, its parent at a cut, and a stray."""
 
 
-def _possible_zones(signers: Iterable[Name], name: Name, rdtype: int) -> list[Name]:
-    """Those at or above the name; for DS strictly above, since it is the parent's."""
-    holder = _held_by(name, rdtype)
+def _possible_zones(signers: Iterable[Name], holder: Name) -> list[Name]:
+    """Those that may hold what belongs to `holder`: at or above it, the deepest first."""
     possible = [signer for signer in signers if names.is_at_or_below(holder, signer)]
     return sorted(possible, key=len, reverse=True)[:MOST_SIGNERS]
 
@@ -284,7 +313,8 @@ def _judge_denial(name: Name, is_name_error: bool, response: Response, work: Wor
     claim = _name_error(name, rdtype, work) if is_name_error else _no_data(name, rdtype, work)
     flaws: list[Flaw] = []
     is_exempt = exemption(_held_by(name, rdtype), work.context, work.now) is not None
-    for signer in () if is_exempt else _denying_zones(response, name, rdtype):
+    holder = _held_by(name, rdtype)
+    for signer in () if is_exempt else _denying_zones(response, holder):
         trust = yield from ask_zone(signer, is_signer=True)
         if trust.status is not Status.SECURE or trust.zone != signer:
             continue
@@ -301,12 +331,12 @@ def _judge_denial(name: Name, is_name_error: bool, response: Response, work: Wor
         flaws.append(proof)
         if work.budget.exhausted:
             return Part(Status.BOGUS, flaws=(proof,), chain=trust.chain)
-    trust = yield from ask_zone(_held_by(name, rdtype))
-    if trust.status is Status.SECURE:
-        if not flaws:
-            proof = yield from prove(claim, response, trust, work)
-            assert isinstance(proof, Flaw)
-            flaws.append(proof)
+    trust = yield from _holding_zone(holder, response, work)
+    if trust.status is Status.SECURE and not flaws:
+        proof = yield from prove(claim, response, trust, work)
+        assert isinstance(proof, Flaw)
+        flaws.append(proof)
+    if flaws and trust.status is not Status.INSECURE:
         return Part(Status.BOGUS, flaws=tuple(flaws), chain=trust.chain)
     soa = tuple(r for r in response.authority if r.rdtype == rdtypes.SOA)[:1]
     return Part(
@@ -318,8 +348,8 @@ def _judge_denial(name: Name, is_name_error: bool, response: Response, work: Wor
     )
 
 
-def _denying_zones(response: Response, name: Name, rdtype: int) -> list[Name]:
-    """The zones that claim to have signed NSEC or NSEC3 records for this denial."""
+def _denying_zones(response: Response, holder: Name) -> list[Name]:
+    """The zones at or above a name that claim to have signed NSEC or NSEC3 records."""
     found = set()
     for rrset in response.authority:
         if rrset.rdtype in (rdtypes.NSEC, rdtypes.NSEC3):
@@ -328,7 +358,7 @@ def _denying_zones(response: Response, name: Name, rdtype: int) -> list[Name]:
                     found.add(read_rrsig(rdata).signer)
                 except FormError:
                     continue
-    return _possible_zones(found, name, rdtype)
+    return _possible_zones(found, holder)
 
 
 def _with_soa(part: Part, response: Response, trust: ZoneTrust, work: Work) -> Asking[Part]:
@@ -342,22 +372,53 @@ def _with_soa(part: Part, response: Response, trust: ZoneTrust, work: Work) -> A
     return part
 
 
+def _other_denials(heard: list[Response], parts: list[Part], work: Work) -> Asking[Part]:
+    """Genuine denials that came along and prove nothing that was in question.
+
+    They are passed on all the same: a client that validates may prove the answer in another way.
+    What is not genuine is left out, on a budget of its own, since it can change no verdict.
+    """
+    apart = Work(work.context, Budget(work.limits, for_zone=True), work.now)
+    known = {(r.name, r.rdtype) for part in parts for r in part.authority}
+    zones = {link.zone for part in parts for link in part.chain if link.status is Status.SECURE}
+    found: list[RRset] = []
+    for response in heard:
+        for zone in zones:
+            others = [
+                rrset
+                for rrset in collect_evidence(response.authority, zone).rrsets
+                if (rrset.name, rrset.rdtype) not in known
+            ]
+            if not others:
+                continue
+            trust = yield from ask_zone(zone, is_signer=True)
+            for rrset in others[: work.limits.denial_records - len(found)]:
+                checked = yield from verify_rrset(rrset, zone, trust.keys, apart)
+                if isinstance(checked, Signed):
+                    found.append(checked.rrset)
+    return Part(Status.SECURE, authority=tuple(found))
+
+
 # ------------ Claims ------------
 
 
 def _name_error(name: Name, rdtype: int, work: Work) -> Claim:
     """That the name does not exist; or at least that it has no such type.
 
-    Some servers say NXDOMAIN where they prove no more than NODATA: what is proven is answered.
+    Some servers say NXDOMAIN where they prove no more than NODATA: what is proven is answered. An
+    opt-out span proves neither.
     """
     no_data = _no_data(name, rdtype, work)
 
     def claim(evidence: Evidence) -> Denial | None:
-        return (
-            nsec.name_error(evidence, name)
-            or nsec3.name_error(evidence, name, work.limits, work.budget)
-            or no_data(evidence)
+        denial = nsec.name_error(evidence, name) or nsec3.name_error(
+            evidence, name, work.limits, work.budget
         )
+        if denial is None:
+            denial = no_data(evidence)
+            if denial and denial.opt_out:
+                return None
+        return denial
 
     return claim
 
@@ -367,6 +428,17 @@ def _no_data(name: Name, rdtype: int, work: Work) -> Claim:
         return nsec.no_data(evidence, name, rdtype) or nsec3.no_data(
             evidence, name, rdtype, work.limits, work.budget
         )
+
+    return claim
+
+
+def _insecure_cut(name: Name, work: Work) -> Claim:
+    def claim(evidence: Evidence) -> Denial | None:
+        denial = nsec.no_secure_delegation(evidence, name) or nsec3.no_secure_delegation(
+            evidence, name, work.limits, work.budget
+        )
+        is_cut = denial is not None and denial.denied is Denied.DS and not denial.opt_out
+        return denial if is_cut else None
 
     return claim
 
@@ -387,7 +459,10 @@ def _assemble(heard: list[Response], parts: list[Part], edes: list[Ede], work: W
     """The parts together. A failure keeps the records as they came, for clients that check."""
     first, last = heard[0], heard[-1]
     status = weakest(*(part.status for part in parts))
-    flaws = tuple(flaw for part in parts if part.status is status for flaw in part.flaws)
+    flaws = [flaw for part in parts if part.status is status for flaw in part.flaws]
+    if status is Status.BOGUS and all(flaw.code is EdeCode.NSEC_MISSING for flaw in flaws):
+        text = f"{first.question} was denied without proof: it may be forged"
+        flaws.append(Flaw(EdeCode.DNSSEC_BOGUS, text, first.question.name))
     chain = {link.zone: link for part in parts for link in part.chain}
     verdict = Verdict(status, tuple(dict.fromkeys(flaws)), tuple(chain.values()))
     if status.is_failure:

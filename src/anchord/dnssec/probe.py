@@ -7,6 +7,8 @@ fails, the resolver must not start at all (`missing`).
 
 import base64
 
+from anchord.model.names import ROOT, Name
+
 from . import algorithms as alg
 from .algorithms import Supported
 from .anchors import TrustAnchors
@@ -85,10 +87,23 @@ def missing(supported: Supported, anchors: TrustAnchors) -> str:
             return f"algorithm {alg.algorithm_text(algorithm)}"
     if alg.SHA256 not in supported.digests:
         return f"digest type {alg.digest_text(alg.SHA256)}"
-    used = {ds.algorithm for anchor in anchors for ds in anchor.ds}
-    if used and not used & supported.algorithms:
-        return f"algorithm {', '.join(map(alg.algorithm_text, sorted(used)))} of the trust anchors"
+    for anchor in anchors:
+        used = {ds.algorithm for ds in anchor.ds}
+        if anchor.zone == ROOT and not used & supported.algorithms:
+            return f"algorithm {', '.join(map(alg.algorithm_text, sorted(used)))} of the root"
     return ""
+
+
+def unsupported_anchors(supported: Supported, anchors: TrustAnchors) -> list[Name]:
+    """The zones of anchors none of which is supported: everything below them is insecure."""
+    return [
+        anchor.zone
+        for anchor in anchors
+        if not any(
+            ds.algorithm in supported.algorithms and ds.digest_type in supported.digests
+            for ds in anchor.ds
+        )
+    ]
 
 
 def _works(algorithm: int) -> bool:

@@ -96,10 +96,10 @@ def _descend(
                 if trust.status is not Status.SECURE:
                     return trust
             case Proof(denied=Denied.NOTHING):
-                unprovable = unprovable or _insecure_cut(candidate, found, trust)
+                unprovable = unprovable or insecure_below(candidate, found, trust)
                 continue
             case Proof(denied=Denied.DS):
-                trust = _insecure_cut(candidate, found, trust)
+                trust = insecure_below(candidate, found, trust)
                 _remember(trust, context)
                 return trust
             case Proof(denied=Denied.NAME):
@@ -262,7 +262,7 @@ def _ended(
     )
 
 
-def _insecure_cut(name: Name, denial: Proof, trust: ZoneTrust) -> ZoneTrust:
+def insecure_below(name: Name, denial: Proof, trust: ZoneTrust) -> ZoneTrust:
     """The zone below a cut that is proven to have no DS record."""
     above = replace(
         trust,
