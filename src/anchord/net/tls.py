@@ -35,6 +35,10 @@ A resumed session rests on the certificate that was checked when it began; ticke
 another without end, so that somebody must look again.
 """
 
+HANDSHAKE_LIMIT = 2.0
+"""Seconds for a handshake: two round trips even by satellite. A server of something else may
+take our greeting for the beginning of a long message, and wait for its rest."""
+
 LOOK_LIMIT = 2.0
 """Seconds for fetching a certificate that was refused, in order to say what it is. At most half
 of the time that the caller has left: a cause without details is better than no cause."""
@@ -208,8 +212,7 @@ class TlsClient:
             session = None
         channel, tls = self._wrap(await connect(), self._context(), session)
         try:
-            await channel.handshake()
-            self._check(tls)
+            await self._prove(channel, tls)
         except BaseException:
             channel.close()
             raise
@@ -230,8 +233,14 @@ class TlsClient:
         tls = context.wrap_bio(incoming, outgoing, server_hostname=self._name, session=session)
         return TlsChannel(tcp, tls, incoming, outgoing), tls
 
-    def _check(self, tls: ssl.SSLObject) -> None:
-        """What OpenSSL does not check: the protocol and the pins. Raises TlsError."""
+    async def _prove(self, channel: TlsChannel, tls: ssl.SSLObject) -> None:
+        """The handshake, and what OpenSSL does not check: protocol and pins. Raises TlsError."""
+        with trio.move_on_after(HANDSHAKE_LIMIT) as limit:
+            await channel.handshake()
+        if limit.cancelled_caught:
+            raise TlsError(
+                f"no TLS handshake within {HANDSHAKE_LIMIT:.0f} seconds", remedy=_WRONG_PLACE
+            )
         chosen = tls.selected_alpn_protocol()
         if chosen != self._alpn and (chosen or self._requires_alpn):
             raise TlsError(

@@ -208,18 +208,19 @@ class Connection:
                 if not unframer.is_empty:
                     self._fault = Fault(Kind.CLOSED, "the connection was closed in mid-reply")
                 return False
-            self.usage.heard(trio.current_time())
+            now = trio.current_time()
+            self.usage.heard(now)
             for message in unframer.feed(data):
                 if len(message) < HEADER:
                     self._fault = Fault(Kind.MALFORMED, "what it sends is no DNS")
                     return False
-                self._take(message)
+                self._take(message, now)
             if self._waiting:
                 self._channel.acknowledge()
             elif self._is_retired:
                 return False
 
-    def _take(self, message: bytes) -> None:
+    def _take(self, message: bytes, now: float) -> None:
         """Hands a message to who waits for it, if anybody does."""
         found = self._waiting.get(int.from_bytes(message[:2]))
         if found is None or not (
@@ -229,7 +230,7 @@ class Connection:
             return
         waiter, sent_at = found
         self.usage.answered += 1
-        self._round_trip.measured(trio.current_time() - sent_at)
+        self._round_trip.measured(now - sent_at)
         waiter.finish(message)
 
     def _judge(self, now: float) -> tuple[State, float]:

@@ -85,9 +85,9 @@ class DatagramUpstream:
         identifier = secrets.randbits(16)
         with _bound_socket(family) as bound:
             bound.connect(peer)  # so that the kernel drops what others send, and tells of refusals
-            listener = _Listener(bound, peer, identifier, question_of(query), self.counters)
+            listener = Listener(bound, peer, identifier, question_of(query), self.counters)
             sent_at = trio.current_time()
-            for sends, pause in enumerate(self._pauses()):
+            for sends, pause in enumerate(pauses(self._round_trip.patience)):
                 self.counters.retransmissions += bool(sends)
                 with contextlib.suppress(BlockingIOError):  # as good as lost
                     bound.send(with_id(query, identifier))
@@ -99,21 +99,25 @@ class DatagramUpstream:
                 self._suspect = address
         raise UpstreamError(str(self), Kind.TIMEOUT, f"no reply within {LONGEST_WAIT:.0f} seconds")
 
-    def _pauses(self) -> Iterator[float]:
-        """Seconds after each send until the next one, or until the end."""
-        left = LONGEST_WAIT
-        pause = self._round_trip.patience
-        for _ in range(SENDS - 1):
-            if pause < left:
-                yield pause
-                left -= pause
-                pause *= 2
-        yield left
+
+def pauses(patience: float) -> Iterator[float]:
+    """Seconds after each send until the next one, doubling, or until the end of the wait."""
+    left = LONGEST_WAIT
+    for _ in range(SENDS - 1):
+        if patience < left:
+            yield patience
+            left -= patience
+            patience *= 2
+    yield left
 
 
 @dataclass(slots=True)
-class _Listener:
-    """Waits for the reply to one query on a socket of its own."""
+class Listener:
+    """Waits for the reply to one query on a socket of its own.
+
+    The source is looked at although the socket is connected: what came in between its binding
+    and its connecting was let through.
+    """
 
     socket: socket.socket
     peer: tuple[Any, ...]

@@ -297,6 +297,15 @@ async def test_what_is_no_handshake_is_told_in_words(scene: Scene, sent: bytes, 
     assert (await scene.refused(scene.client())).startswith(told)
 
 
+async def test_a_handshake_has_to_end_in_time(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls, "HANDSHAKE_LIMIT", 0.1)
+    scene.peer = StreamPeer(keep_silent)
+    await scene.peer.start(scene.nursery)
+    assert (await scene.refused(scene.client())).startswith("no TLS handshake within ")
+
+
 # ------------ Sessions ------------
 
 

@@ -1,6 +1,7 @@
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import trio
@@ -349,6 +350,24 @@ async def test_the_doubted_connection_is_heard_out(scene: Scene) -> None:
     assert upstream.counters.handshakes == 2
 
 
+async def test_the_end_of_a_doubted_connection_does_not_end_what_is_asked_elsewhere(
+    scene: Scene,
+) -> None:
+    async def leave_later(stream: Stream) -> None:
+        await trio.sleep(1.3 * pool.SHORTEST_PATIENCE)
+        await stream.aclose()
+
+    async def be_slow(stream: Stream) -> None:
+        async for query in queries(stream):
+            await trio.sleep(0.7 * pool.SHORTEST_PATIENCE)
+            await stream.send_all(frame(reply_to(query, octet=7)))
+
+    _, upstream = await scene.ask(answer(1, leave_later), be_slow)
+    await upstream.exchange(query_for())
+    assert address_in(await upstream.exchange(query_for())) == "192.0.2.7"
+    assert (upstream.counters.handshakes, upstream.counters.replays) == (2, 1)
+
+
 async def test_where_no_fresh_connection_is_to_be_had_the_doubted_one_still_counts(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -442,6 +461,29 @@ async def test_a_refused_connection_is_told_with_the_upstreams_name(scene: Scene
     assert caught.value.ede.code == 23
     assert caught.value.ede.text == str(caught.value)
     assert peer.connections == 0
+
+
+async def test_a_host_without_a_route_is_an_error_of_the_network(nursery: trio.Nursery) -> None:
+    dial = Dialer(parse("tcp://255.255.255.255"))
+    upstream = StreamUpstream("tcp://255.255.255.255", dial, nursery, is_encrypted=False)
+    with pytest.raises(UpstreamError) as caught:
+        await upstream.exchange(query_for())
+    assert caught.value.kind is Kind.NETWORK
+
+
+async def test_a_name_that_cannot_be_looked_up_is_told_by_the_query(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_arguments: object, **_options: object) -> NoReturn:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(trio.socket, "getaddrinfo", fail)
+    dial = Dialer(parse("tcp://dns.example"))
+    upstream = StreamUpstream("tcp://dns.example", dial, nursery, is_encrypted=False)
+    with pytest.raises(UpstreamError, match="give its addresses") as caught:
+        await upstream.exchange(query_for())
+    assert caught.value.kind is Kind.NETWORK
+    assert str(caught.value).count("tcp://dns.example") == 1
 
 
 async def test_after_a_failure_the_next_query_tries_again(scene: Scene) -> None:
