@@ -1,12 +1,12 @@
 """`anchord serve`: the resolver in the foreground."""
 
 import argparse
-import logging
 from pathlib import Path
 
 import trio
 
 from anchord.config.load import load
+from anchord.daemon import log
 from anchord.daemon.serve import serve
 
 from .parser import Subparsers
@@ -39,6 +39,6 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal says stop."""
     loaded = load(arguments.config, listen=arguments.listen, upstreams=arguments.upstream)
-    logging.basicConfig(level=loaded.config.log.level.upper())
+    log.configure(loaded.config.log.level)
     trio.run(serve, loaded)
     return 0

@@ -1,43 +1,90 @@
 """The daemon's life: bind, become ready, serve, stop.
 
 Every listener is bound before anything slow begins; `ready` is logged, and READY=1 sent, when
-clients may ask. SIGTERM and SIGINT end it: queries in flight are still answered, for a moment. A
-second signal ends it at once.
+clients may ask. SIGTERM and SIGINT end it: queries in flight are still answered, for a moment.
 """
 
+import dataclasses
 import logging
 import signal
+import socket
+from functools import partial
 
 import trio
 
 from anchord.config.load import Loaded
-from anchord.server.binding import bind, inherited_sockets, written
+from anchord.model.clock import Clock
+from anchord.model.names import Name
+from anchord.resolver.resolver import Resolver
+from anchord.server.binding import Door, bind, inherited_sockets, written
 from anchord.server.counters import Counters
 from anchord.server.handler import Handler
 from anchord.server.listeners import serve as serve_doors
 
+from . import control, notify
+from .commands import commands
 from .compose import clock_of, open_resolver
+from .control_client import socket_path
+from .stats import Stats
 
 logger = logging.getLogger(__name__)
 
 
 async def serve(loaded: Loaded) -> None:
     """Runs the resolver until a signal ends it. Raises AnchordError where it cannot start."""
+    config = loaded.config
+    clock = clock_of(config)
     for warning in loaded.warnings:
         logger.warning("%s", warning)
-    clock = clock_of(loaded.config)
-    bound = bind([tuple(address) for address in loaded.config.listen.dns], inherited_sockets())
+    if config.dnssec.time.at is not None:
+        logger.warning("signatures are judged as of dnssec.time = %s", config.dnssec.time)
+    doors = _bind_doors(loaded)
+    control_socket = _bind_control(loaded)
+    async with open_resolver(loaded, clock) as resolver, trio.open_nursery() as nursery:
+        stop = trio.Event()
+        await nursery.start(_stop_on_signal, stop)
+        handler = Handler(resolver, clock, Counters())
+        if control_socket:
+            table = commands(_stats(handler, resolver, clock), partial(_flush, handler, resolver))
+            nursery.start_soon(control.serve, control_socket, table)
+        logger.info("ready", extra={"dns": ",".join(written(door.address) for door in doors)})
+        notify.ready()
+        await serve_doors(doors, handler, stop)
+        nursery.cancel_scope.cancel()
+    logger.info("stopped")
+
+
+def _bind_doors(loaded: Loaded) -> tuple[Door, ...]:
+    addresses = [(str(dns.address), dns.port) for dns in loaded.config.listen.dns]
+    bound = bind(addresses, inherited_sockets())
     for warning in bound.warnings:
         logger.warning("%s", warning)
-    stop = trio.Event()
-    async with open_resolver(loaded, clock) as resolver, trio.open_nursery() as nursery:
-        handler = Handler(resolver, clock, Counters())
-        await nursery.start(_stop_on_signal, stop)
-        nursery.start_soon(serve_doors, bound.doors, handler, stop)
-        logger.info("ready dns=%s", ",".join(written(door.address) for door in bound.doors))
-        await stop.wait()
-        logger.info("stopping")
-    logger.info("stopped")
+    for unclaimed in bound.unclaimed:
+        logger.warning(
+            "a socket that was passed is not in listen.dns and is closed: %s",
+            unclaimed.getsockname(),
+        )
+        unclaimed.close()
+    return bound.doors
+
+
+def _bind_control(loaded: Loaded) -> socket.socket | None:
+    path = socket_path(loaded.config.listen.control)
+    return control.bind(path) if path else None
+
+
+def _stats(handler: Handler, resolver: Resolver, clock: Clock) -> Stats:
+    stats = Stats(clock)
+    stats.add("dns", handler.counters.snapshot)
+    stats.add("cache", resolver.counts)
+    for name, upstream in resolver.upstreams.items():
+        stats.add(name, partial(dataclasses.asdict, upstream.counters))
+    return stats
+
+
+def _flush(handler: Handler, resolver: Resolver, name: Name | None) -> int:
+    handler.front.clear()
+    return resolver.flush(name)
 
 
 async def _stop_on_signal(
@@ -46,6 +93,7 @@ async def _stop_on_signal(
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         task_status.started()
         async for number in signals:
-            logger.info("signal=%s", signal.Signals(number).name)
+            logger.info("stopping", extra={"signal": signal.Signals(number).name})
+            notify.stopping()
             stop.set()
             return

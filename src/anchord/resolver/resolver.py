@@ -23,13 +23,14 @@ from anchord.dnssec.anchors import TrustAnchors
 from anchord.dnssec.asking import Context, Work, ZoneTrust
 from anchord.dnssec.engine import validate
 from anchord.dnssec.limits import Budget, Limits
-from anchord.model import rcodes
+from anchord.model import names, rcodes
 from anchord.model.clock import Clock
 from anchord.model.ede import Ede, EdeCode
 from anchord.model.names import Name
 from anchord.model.question import ClientFlags, Question
 from anchord.model.response import Unanswered
 from anchord.model.verdict import Answer, Status, Verdict
+from anchord.upstream.base import Upstream
 
 from .chain import Driver, Job, KnownZones
 from .fetch import Fetcher, passed_on
@@ -94,6 +95,30 @@ class Resolver:
         if name is None:
             self._context.memo.clear()
         return self.cache.flush(name)
+
+    @property
+    def upstreams(self) -> dict[str, Upstream]:
+        """Every upstream, under its URL and the zone that it is for."""
+        return {
+            str(upstream)
+            if route.is_general
+            else f"{upstream} for {names.to_text(route.domain)}": upstream
+            for route in self._routes
+            for upstream in route.upstreams
+        }
+
+    def counts(self) -> dict[str, int]:
+        """For the statistics: what is kept, how it served, and what was asked."""
+        return {
+            "answers": len(self.cache),
+            "bytes": self.cache.bytes_used,
+            "capacity": self.cache.capacity,
+            "hits": self.cache.hits,
+            "misses": self.cache.misses,
+            "evictions": self.cache.evictions,
+            "zones": len(self._zone_cache),
+            "upstream_queries": self.fetcher.queries,
+        }
 
     async def _special_answer(self, special: SpecialAnswer, flags: ClientFlags) -> Answer:
         """A local answer, with the root's own proof where it is wanted and can be had."""
