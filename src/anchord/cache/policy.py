@@ -60,12 +60,16 @@ def bounded(answer: Answer) -> Answer:
 
 
 def time_to_live(answer: Answer) -> int:
-    """Seconds for which the answer may be kept; 0: not at all. `answer.ttl` plays no part."""
+    """Seconds for which the answer may be kept; 0: not at all.
+
+    `answer.ttl` is how long the engine's verdict holds: until a signature of the chain expires.
+    """
     status = answer.verdict.status
     ttls = [checked.rrset.ttl for checked in (*answer.answer, *answer.authority)]
     if status.is_failure:
         ceiling = BOGUS_TTL if status is Status.BOGUS else UNOBTAINABLE_TTL
         return max(MIN_FAILURE_TTL, min([ceiling, *ttls]))
+    ttls.append(answer.ttl)
     if not is_negative(answer):
         return min([MAX_TTL, *ttls])
     if answer.rcode not in (rcodes.NOERROR, rcodes.NXDOMAIN):

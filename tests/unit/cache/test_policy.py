@@ -30,8 +30,9 @@ def answered(
     rcode: int = rcodes.NOERROR,
     status: Status = Status.SECURE,
     rdtype: int = rdtypes.A,
+    holds: int = 0x7FFFFFFF,
 ) -> Answer:
-    return Answer(Question(NAME, rdtype), rcode, answer, authority, Verdict(status), 0)
+    return Answer(Question(NAME, rdtype), rcode, answer, authority, Verdict(status), holds)
 
 
 def kept(answer: Answer) -> int:
@@ -55,6 +56,12 @@ def test_nothing_is_kept_for_longer_than_a_day() -> None:
     assert kept(answered(records(rdtypes.A, 7 * DAY))) == DAY
     denial = answered(authority=(soa(7 * DAY, 7 * DAY), records(rdtypes.NSEC, 7 * DAY)))
     assert kept(denial) == DAY
+
+
+def test_no_answer_is_kept_after_a_signature_of_its_chain_has_expired() -> None:
+    assert kept(answered(records(rdtypes.A, 3600), holds=60)) == 60
+    denial = answered(authority=(soa(3600, 3600), records(rdtypes.NSEC, 3600)), holds=60)
+    assert kept(denial) == 60
 
 
 def test_a_ttl_of_zero_is_not_kept() -> None:
