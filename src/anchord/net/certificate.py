@@ -64,6 +64,9 @@ def describe(der: bytes) -> Described | None:
     """The certificate for people, or None where it is too odd to be read."""
     from cryptography import x509  # takes 40 ms, and only errors need it
 
+    odd = (
+        ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
+    )  # fmt: skip
     try:
         certificate = x509.load_der_x509_certificate(der)
         names = _names(certificate)
@@ -71,7 +74,7 @@ def describe(der: bytes) -> Described | None:
         return Described(
             names, issuer, certificate.not_valid_before_utc, certificate.not_valid_after_utc
         )
-    except ValueError:
+    except odd:
         return None
 
 

@@ -46,7 +46,7 @@ class Channel(Protocol):
         """
 
     def acknowledge(self) -> None:
-        """Has the peer's octets acknowledged now, where the platform can."""
+        """Has the peer's octets acknowledged now, where the platform can. Raises OSError."""
 
     def close(self) -> None:
         """Closes at once. Whoever waits in `receive` or `send_all` gets `ClosedResourceError`."""

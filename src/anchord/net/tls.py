@@ -99,9 +99,7 @@ class TlsChannel:
     async def send_all(self, data: bytes) -> None:
         """As `Channel`."""
         try:
-            sent = self._tls.write(data)
-            while sent < len(data):
-                sent += self._tls.write(memoryview(data)[sent:])
+            self._tls.write(data)  # memory takes it all
         except ssl.SSLError as error:
             raise ConnectionError(_broken(error)) from error
         await self._flush()
@@ -124,12 +122,12 @@ class TlsChannel:
         """What the records say that have come in completely."""
         pieces = []
         try:
-            while self._incoming.pending:
-                pieces.append(self._tls.read(RECORD))
+            while self._incoming.pending and not self._has_ended:
+                piece = self._tls.read(RECORD)
+                pieces.append(piece)
+                self._has_ended = not piece
         except ssl.SSLWantReadError:
             pass
-        except ssl.SSLZeroReturnError:
-            self._has_ended = True
         except ssl.SSLError as error:
             raise ConnectionError(_broken(error)) from error
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -248,7 +246,7 @@ class TlsClient:
                 remedy=_WRONG_PLACE,
             )
         if self._pins:
-            seen = pin(tls.getpeercert(binary_form=True) or b"")
+            seen = _pin_of(tls)
             if seen not in self._pins:
                 raise TlsError(
                     f"the server's key is {seen}, which is none of the pins",
@@ -289,6 +287,16 @@ class TlsClient:
                 "the server speaks no TLS from 1.2 on", remedy="have its operator update it"
             )
         return TlsError(_broken(error))
+
+
+def _pin_of(tls: ssl.SSLObject) -> str:
+    """The pin of the server's certificate. Raises TlsError where there is none to be read."""
+    try:
+        return pin(tls.getpeercert(binary_form=True) or b"")
+    except ValueError as error:
+        raise TlsError(
+            f"the server's key cannot be read: {error}", remedy="have its operator look at it"
+        ) from error
 
 
 def _words(error: ssl.SSLError) -> str:

@@ -46,7 +46,7 @@ def _build(
     dial = Dialer(endpoint)
     if endpoint.scheme == "tls":
         client = TlsClient(
-            endpoint.host,
+            endpoint.host.partition("%")[0],  # a link's zone is this machine's own business
             alpn=ALPN_DOT,
             requires_alpn=False,
             contexts=contexts,

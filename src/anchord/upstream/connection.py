@@ -198,27 +198,25 @@ class Connection:
 
     async def _read_on(self, unframer: Unframer) -> bool:
         """Reads until the connection is to be judged (cancelled then), or for good (False)."""
-        while True:
-            try:
-                data = await self._channel.receive()
-            except OSError as error:
-                self._fault = Fault(Kind.CLOSED, f"the connection broke: {in_words(error)}")
-                return False
-            if not data:
-                if not unframer.is_empty:
-                    self._fault = Fault(Kind.CLOSED, "the connection was closed in mid-reply")
-                return False
-            now = trio.current_time()
-            self.usage.heard(now)
-            for message in unframer.feed(data):
-                if len(message) < HEADER:
-                    self._fault = Fault(Kind.MALFORMED, "what it sends is no DNS")
+        try:
+            while data := await self._channel.receive():
+                now = trio.current_time()
+                self.usage.heard(now)
+                for message in unframer.feed(data):
+                    if len(message) < HEADER:
+                        self._fault = Fault(Kind.MALFORMED, "what it sends is no DNS")
+                        return False
+                    self._take(message, now)
+                if self._waiting:
+                    self._channel.acknowledge()
+                elif self._is_retired:
                     return False
-                self._take(message, now)
-            if self._waiting:
-                self._channel.acknowledge()
-            elif self._is_retired:
-                return False
+        except OSError as error:
+            self._fault = Fault(Kind.CLOSED, f"the connection broke: {in_words(error)}")
+            return False
+        if not unframer.is_empty:
+            self._fault = Fault(Kind.CLOSED, "the connection was closed in mid-reply")
+        return False
 
     def _take(self, message: bytes, now: float) -> None:
         """Hands a message to who waits for it, if anybody does."""

@@ -1,4 +1,5 @@
 import base64
+import contextlib
 import datetime as dt
 import hashlib
 
@@ -6,6 +7,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+from hypothesis import given
+from hypothesis import strategies as st
 
 from anchord.net.certificate import SHOWN_LENGTH, SHOWN_NAMES, describe, pin, spki
 from support.certificates import make
@@ -78,3 +81,32 @@ def test_texts_of_a_certificate_cannot_harm_a_terminal() -> None:
 
 def test_what_cannot_be_read_is_not_described() -> None:
     assert describe(b"no certificate") is None
+
+
+SPOILED = make(["a.example", "192.0.2.1"], issuer=make(["Test CA"], is_ca=True)).der
+
+
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+@given(st.lists(st.tuples(st.integers(0, len(SPOILED) - 1), st.binary(max_size=3)), max_size=4))
+def test_no_spoiled_certificate_is_more_than_unreadable(edits: list[tuple[int, bytes]]) -> None:
+    der = bytearray(SPOILED)
+    for position, octets in edits:
+        der[position : position + 1] = octets
+    describe(bytes(der))
+    with contextlib.suppress(ValueError):
+        spki(bytes(der))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07"),  # the version
+        (b"\x82\x09a.example", b"\xa3\x09a.example"),  # a name of a kind that nobody reads
+        (b"\x06\x03\x55\x1d\x23", b"\x06\x03\x55\x1d\x0e"),  # the same extension twice
+        (b"\x82\x09a.example", b"\x82\x09\xff.example"),
+    ],
+    ids=["version", "kind of name", "extension", "letters"],
+)
+def test_odd_certificates_are_not_described(old: bytes, new: bytes) -> None:
+    assert SPOILED.count(old) == 1
+    assert describe(SPOILED.replace(old, new)) is None

@@ -197,6 +197,15 @@ async def test_a_wrong_key_is_refused_and_shown(scene: Scene) -> None:
     assert line.startswith(f"the server's key is {pin(issued.der)}, which is none of the pins; ")
 
 
+async def test_a_key_that_cannot_be_read_is_refused(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.serve()
+    monkeypatch.setattr(ssl.SSLObject, "getpeercert", lambda *_arguments, **_options: None)
+    line = await scene.refused(scene.client(pins=[pin(scene.ca.der)]))
+    assert line.startswith("the server's key cannot be read: ")
+
+
 async def test_pins_together_with_a_ca_ask_for_both(scene: Scene) -> None:
     issued = make([NAME], issuer=scene.ca)
     await scene.serve(issued)
@@ -327,8 +336,11 @@ async def test_a_session_serves_one_connection_only(scene: Scene) -> None:
     first.close()
     second, third = await client.open(scene.dial), await client.open(scene.dial)
     assert (second.is_resumed, third.is_resumed) == (True, False)
-    second.close()
-    third.close()
+    for channel in (second, third):  # neither has seen a ticket
+        channel.close()
+    fourth = await client.open(scene.dial)
+    assert not fourth.is_resumed
+    fourth.close()
 
 
 async def test_after_an_hour_the_certificate_is_looked_at_again(
@@ -381,6 +393,21 @@ async def test_the_servers_end_is_the_end(scene: Scene, *, says_farewell: bool) 
     channel = await scene.client().open(scene.dial)
     assert await channel.receive() == b""
     assert await channel.receive() == b""
+    channel.close()
+
+
+async def test_the_servers_farewell_is_the_end_though_it_stays_connected(scene: Scene) -> None:
+    async def say_farewell(stream: Stream) -> None:
+        assert isinstance(stream, trio.SSLStream)
+        await stream.send_all(b"last words")
+        await stream.unwrap()  # waits for ours
+
+    await scene.serve(None, say_farewell)
+    channel = await scene.client().open(scene.dial)
+    with trio.fail_after(2):
+        assert await channel.receive() == b"last words"
+        assert await channel.receive() == b""
+        assert await channel.receive() == b""
     channel.close()
 
 

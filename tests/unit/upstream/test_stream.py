@@ -1,4 +1,5 @@
 import socket
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NoReturn
@@ -336,6 +337,20 @@ async def test_a_half_open_connection_costs_one_round_trip_estimate(scene: Scene
     assert len(gathered.replies) == 3
     assert pool.SHORTEST_PATIENCE <= trio.current_time() - began < 2 * pool.SHORTEST_PATIENCE
     assert (peer.connections, upstream.counters.replays) == (2, 3)
+
+
+async def test_after_a_pause_of_the_machine_a_silent_connection_is_not_used_again(
+    scene: Scene,
+) -> None:
+    peer, upstream = await scene.ask(answer(1, keep_silent), answer_everything)
+    await upstream.exchange(query_for())
+    with trio.move_on_after(0.01):
+        await upstream.exchange(query_for())
+    time.sleep(2 * pool.SHORTEST_PATIENCE)  # noqa: ASYNC251 - nothing runs, no alarm rings
+    began = trio.current_time()
+    await upstream.exchange(query_for())
+    assert trio.current_time() - began < pool.SHORTEST_PATIENCE
+    assert peer.connections == 2
 
 
 async def test_the_doubted_connection_is_heard_out(scene: Scene) -> None:
