@@ -69,8 +69,18 @@ def _bind_doors(loaded: Loaded) -> tuple[Door, ...]:
 
 
 def _bind_control(loaded: Loaded) -> socket.socket | None:
-    path = socket_path(loaded.config.listen.control)
-    return control.bind(path) if path else None
+    """The control socket. The usual one may be another daemon's: this one goes without, then."""
+    configured = loaded.config.listen.control
+    path = socket_path(configured)
+    if path is None:
+        return None
+    try:
+        return control.bind(path)
+    except control.ControlSocketError as error:
+        if configured:
+            raise
+        logger.warning("no control socket: %s", error.one_line())
+        return None
 
 
 def _stats(handler: Handler, resolver: Resolver, clock: Clock) -> Stats:

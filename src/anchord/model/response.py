@@ -34,8 +34,9 @@ class RRset:
 class Response:
     """An upstream's reply to `question`: hearsay until the engine has judged it.
 
-    Only class IN is kept; the additional section is not. `upstream` names who said it, for people.
-    `edes` are its Extended DNS Errors. `recursion_available` is RA, which some filters clear.
+    Only class IN is kept; the additional section is not. `upstream` names who said it, for people;
+    `is_authenticated` tells that nobody on the way can have changed it. `edes` are its Extended DNS
+    Errors. `recursion_available` is RA, which some filters clear.
     """
 
     question: Question
@@ -45,6 +46,7 @@ class Response:
     edes: tuple[Ede, ...] = ()
     recursion_available: bool = True
     upstream: str = ""
+    is_authenticated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

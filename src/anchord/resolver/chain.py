@@ -1,7 +1,7 @@
 """Driving the engine: its generators ask, this room fetches, and zones are proven once for all.
 
-`Job` is one client question's share of the work: the upstream queries that it may cause, and those
-that are under way for it.
+`Job` is one client question's share of the work: how it is asked, the upstream queries that it may
+cause, and those that are under way for it.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -19,6 +19,7 @@ from anchord.model.question import Question
 from anchord.model.response import Response, Unanswered
 from anchord.model.verdict import Status
 
+from .fetch import USUAL, Rung
 from .flight import Flight, Flights
 
 T = TypeVar("T")
@@ -52,10 +53,18 @@ class KnownZones:
 
 
 @dataclass(slots=True)
+class Account:
+    """How many upstream queries may still be caused."""
+
+    left: int
+
+
+@dataclass(slots=True)
 class Job:
     """What one client question may still cause, and what is under way for it."""
 
-    queries_left: int
+    account: Account
+    rung: Rung = USUAL
     flights: dict[Question, Flight[Said]] = field(default_factory=dict)
 
 
@@ -64,7 +73,7 @@ class Driver:
 
     def __init__(
         self,
-        fetch: Callable[[Question], Awaitable[Said]],
+        fetch: Callable[[Question, Rung], Awaitable[Said]],
         context: Context,
         clock: Clock,
         nursery: trio.Nursery,
@@ -72,8 +81,8 @@ class Driver:
         self._fetch = fetch
         self._context = context
         self._clock = clock
-        self._fetches: Flights[Question, Said] = Flights(nursery)
-        self._walks: Flights[tuple[Name, bool], ZoneTrust] = Flights(nursery)
+        self._fetches: Flights[tuple[Question, Rung], Said] = Flights(nursery)
+        self._walks: Flights[tuple[Name, bool, Rung], ZoneTrust] = Flights(nursery)
 
     async def ask(self, question: Question, job: Job) -> Said:
         """What the upstreams say, on the job's account."""
@@ -117,7 +126,7 @@ class Driver:
         A walk that ended because another question's share was used up says nothing to this one,
         which then walks on its own account.
         """
-        key = (request.name, request.is_signer)
+        key = (request.name, request.is_signer, job.rung)
         while flight := self._walks.find(key):
             trust = await flight.wait()
             if not trust.over_limit:
@@ -134,12 +143,13 @@ class Driver:
 
     def _launch(self, question: Question, job: Job, *, is_charged: bool) -> Flight[Said]:
         """The flight of a question: the job's own, one that others have sent, or a new one."""
-        flight = job.flights.get(question) or self._fetches.find(question)
+        key = (question, job.rung)
+        flight = job.flights.get(question) or self._fetches.find(key)
         if flight is None:
-            if is_charged and job.queries_left <= 0:
+            if is_charged and job.account.left <= 0:
                 return _landed(Unanswered(question, (), over_limit=True))
-            job.queries_left -= is_charged
-            flight = self._fetches.start(question, lambda: self._fetch(question))
+            job.account.left -= is_charged
+            flight = self._fetches.start(key, lambda: self._fetch(question, job.rung))
         job.flights[question] = flight
         return flight
 

@@ -1,12 +1,15 @@
 """One question to the upstreams of its route, one after the other until one has a usable answer.
 
+How it is asked is a `Rung`: usually of all upstreams in turn and with CD set, so that a validating
+upstream hands over what it would refuse itself (RFC 6840 section 5.9).
+
 Whatever goes wrong comes back as the value `Unanswered`, with Extended DNS Errors that name the
 upstream and the cause. A reply is usable if it is well-formed, answers the question, and has a code
 that says something about the name.
 """
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import trio
 
@@ -31,6 +34,18 @@ RESTING = 15.0
 """Seconds for which an upstream that failed is asked after the others of its route."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A way of asking: of one upstream alone, or of all of the route; with CD set or without."""
+
+    upstream: Upstream | None = None
+    checking_disabled: bool = True
+
+
+USUAL = Rung()
+"""How everything is asked at first."""
+
+
 class Fetcher:
     """Asks upstreams. `timeout` bounds one question in seconds, all upstreams included."""
 
@@ -41,16 +56,21 @@ class Fetcher:
         self.queries = 0
         """Queries sent, for the statistics."""
 
-    async def fetch(self, question: Question) -> Response | Unanswered:
-        """What the upstreams of the question's route have to say."""
+    async def fetch(self, question: Question, rung: Rung = USUAL) -> Response | Unanswered:
+        """What the upstreams of the question's route have to say.
+
+        An upstream of another route is never asked, whatever the rung says.
+        """
         route = self._routes.of(question)
         deadline = trio.current_time() + self._timeout
         edes: list[Ede] = []
         upstreams = self._in_order(route)
+        if rung.upstream in upstreams:
+            upstreams = [rung.upstream]
         for position, upstream in enumerate(upstreams):
             is_last = position == len(upstreams) - 1
             limit = deadline if is_last else min(deadline, trio.current_time() + ATTEMPT)
-            said = await self._ask(upstream, question, limit)
+            said = await self._ask(upstream, question, rung, limit)
             if isinstance(said, Response) and said.rcode in USABLE:
                 self._failed_at.pop(id(upstream), None)
                 return self._only_of_route(said, route)
@@ -67,13 +87,25 @@ class Fetcher:
             key=lambda upstream: now < self._failed_at.get(id(upstream), -math.inf) + RESTING,
         )
 
-    async def _ask(self, upstream: Upstream, question: Question, limit: float) -> Response | Ede:
-        query = write_query(question, padded=upstream.is_encrypted)
+    def distrust(self, upstream: str) -> None:
+        """Another upstream could prove what this one could not: it comes last for a while."""
+        for route in self._routes:
+            for candidate in route.upstreams:
+                if str(candidate) == upstream:
+                    self._failed_at[id(candidate)] = trio.current_time()
+
+    async def _ask(
+        self, upstream: Upstream, question: Question, rung: Rung, limit: float
+    ) -> Response | Ede:
+        query = write_query(
+            question, checking_disabled=rung.checking_disabled, padded=upstream.is_encrypted
+        )
         self.queries += 1
         try:
             with trio.CancelScope(deadline=limit):
                 reply = await upstream.exchange(query)
-                return read_response(reply, question, upstream=str(upstream))
+                response = read_response(reply, question, upstream=str(upstream))
+                return replace(response, is_authenticated=upstream.is_encrypted)
         except UpstreamError as error:
             return error.ede or Ede(EdeCode.NETWORK_ERROR, error.one_line())
         except FormError as error:

@@ -5,6 +5,7 @@
     flight    the same question under way? then wait for that
     fetch     the upstreams of its route, and beside it what its chain will probably need
     validate  the engine proves the response, asking for what it lacks
+    again     where that fails: the same in other ways (`again`)
     cache     kept for as long as its records, signatures and proofs allow
 
 Whatever the data say or the world does, there is an `Answer` at the end.
@@ -12,6 +13,7 @@ Whatever the data say or the world does, there is an `Answer` at the end.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import trio
 
@@ -32,12 +34,17 @@ from anchord.model.response import Unanswered
 from anchord.model.verdict import Answer, Status, Verdict
 from anchord.upstream.base import Upstream
 
-from .chain import Driver, Job, KnownZones
+from .again import LADDER, block_signal, first_that_holds, may_be_better, rungs
+from .chain import Account, Driver, Job, KnownZones
 from .fetch import Fetcher, passed_on
-from .flight import Flights
+from .flight import Flight, Flights
 from .routes import Routes
 from .special import SpecialAnswer, SpecialNames
 from .speculate import chain_questions
+
+PATIENCE_FOR_PROOFS = 0.4
+"""Seconds that a local answer waits for the root's proof of it: without a network, too, it must be
+there before anybody notices."""
 
 Hosts = Callable[[Question], Answer | None]
 """What the hosts file says to a question."""
@@ -78,6 +85,7 @@ class Resolver:
         self.fetcher = Fetcher(routes, timeout=settings.timeout)
         self._driver = Driver(self.fetcher.fetch, self._context, clock, nursery)
         self._flights: Flights[Question, Answer] = Flights(nursery)
+        self._first_attempts: dict[Question, Flight[Answer]] = {}
 
     async def resolve(self, question: Question, flags: ClientFlags) -> Answer:
         """The answer to a client's question."""
@@ -87,7 +95,7 @@ class Resolver:
         special = self._special.answer(question)
         if special is not None:
             return await self._special_answer(special, flags)
-        return await self._answer(question, may_ask=flags.recursion_desired)
+        return await self._answer(question, flags)
 
     def flush(self, name: Name | None = None) -> int:
         """Forget a name and what is below it, or everything; returns how many answers went."""
@@ -123,32 +131,62 @@ class Resolver:
     async def _special_answer(self, special: SpecialAnswer, flags: ClientFlags) -> Answer:
         """A local answer, with the root's own proof where it is wanted and can be had."""
         wants_proof = flags.dnssec_ok or special.only_root_knows
-        if special.denial is None or not wants_proof or not flags.recursion_desired:
+        if special.denial is None or not wants_proof:
             return special.answer
-        return special.proven(await self._answer(special.denial, may_ask=True))
+        with trio.move_on_after(PATIENCE_FOR_PROOFS):
+            return special.proven(await self._answer(special.denial, flags))
+        return special.answer
 
-    async def _answer(self, question: Question, *, may_ask: bool) -> Answer:
+    async def _answer(self, question: Question, flags: ClientFlags) -> Answer:
         if entry := self.cache.get(question, self._clock.monotonic()):
             answer = entry.aged(self._clock.monotonic())
             return _as_cached_error(answer) if answer.verdict.status.is_failure else answer
-        if not may_ask:
+        if not flags.recursion_desired:
             return _not_asked(question)
-        flight = self._flights.find(question) or self._flights.start(
-            question, lambda: self._resolve(question)
-        )
+        flight = self._flights.find(question)
+        if flight is None:
+            self._first_attempts[question] = Flight()
+            flight = self._flights.start(question, lambda: self._resolve(question))
+        if flags.checking_disabled:  # checks for itself: it gets the data before we ask again
+            flight = self._first_attempts[question]
         return await flight.wait()
 
     async def _resolve(self, question: Question) -> Answer:
         """Fetch, validate, keep: within the time that a client query may take as a whole."""
-        job = Job(self._settings.limits.upstream_queries)
-        answer = None
-        with trio.move_on_after(self._settings.timeout):
-            answer = await self._fetch_and_validate(question, job)
-        if answer is None:
-            answer = self._late(question)
-        answer = bounded(answer)
+        deadline = trio.current_time() + self._settings.timeout
+        first_attempt = self._first_attempts[question]
+        account = Account(self._settings.limits.upstream_queries)
+        try:
+            await first_attempt.run(lambda: self._attempt(question, Job(account), deadline))
+            answer = await first_attempt.wait()
+            if may_be_better(answer):
+                answer = await self._ask_again(question, answer, deadline)
+        finally:
+            del self._first_attempts[question]
         self.cache.put(question, answer, self._clock.monotonic())
         return answer
+
+    async def _ask_again(self, question: Question, answer: Answer, deadline: float) -> Answer:
+        """The first answer that holds, of all the ways to ask; else the one that was there."""
+        account = Account(self._settings.limits.repeated_queries)
+        deadline = min(deadline, trio.current_time() + LADDER)
+        better = await first_that_holds(
+            [
+                partial(self._attempt, question, Job(account, rung), deadline)
+                for rung in rungs(self._routes.of(question), answer)
+            ]
+        )
+        if better is None:
+            return answer
+        if better.upstream != answer.upstream:
+            self.fetcher.distrust(answer.upstream)
+        return better
+
+    async def _attempt(self, question: Question, job: Job, deadline: float) -> Answer:
+        """One way of asking, with what comes of it."""
+        with trio.CancelScope(deadline=deadline):
+            return bounded(await self._fetch_and_validate(question, job))
+        return bounded(self._late(question))
 
     async def _fetch_and_validate(self, question: Question, job: Job) -> Answer:
         self._driver.speculate(self._guesses(question), job)
@@ -157,7 +195,10 @@ class Resolver:
             return _unanswered(said)
         work = Work(self._context, Budget(self._settings.limits), self._clock.wall())
         answer = await self._driver.drive(validate(said, work), job)
-        return replace(answer, edes=(*answer.edes, *passed_on(said)))
+        edes = (*answer.edes, *passed_on(said))
+        if answer.verdict.status.is_failure and (blocked := block_signal(said)):
+            edes = (*edes, blocked)
+        return replace(answer, edes=edes)
 
     def _guesses(self, question: Question) -> list[Question]:
         """Chain questions worth sending along; none for what the general route does not know."""
