@@ -89,6 +89,8 @@ async def _stay(listen: str) -> None:
             name, rdtype = str(case.question).split()
             command = f"dig @{host.strip('[]')} -p {port} +dnssec {name} {rdtype}"
             print(f"  {command:<62}  # {case.shows}")
+        print("\nor, proven by the command itself:\n")
+        print(f"  anchord query --config {loaded.file} good.lab")
         print("\nCtrl-C ends it.\n", flush=True)
         await serve(loaded)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.chain import Link
 from anchord.model.ede import Ede, EdeCode
-from anchord.model.names import Name
+from anchord.model.names import ROOT, Name
 from anchord.model.question import Question
 from anchord.model.response import Response, RRset, Unanswered
 from anchord.model.verdict import Answer, Checked, Flaw, Status, Verdict, weakest
@@ -320,32 +320,43 @@ def _judge_denial(name: Name, is_name_error: bool, response: Response, work: Wor
             continue
         proof = yield from prove(claim, response, trust, work)
         if isinstance(proof, Proof):
-            part = Part(
-                Status.SECURE,
-                chain=trust.chain,
-                valid_until=trust.valid_until,
-                denied=proof.denied,
-                rcode=_PROVEN_RCODES.get(proof.denied),
-            )
-            return (yield from _with_soa(_with_proof(part, proof), response, trust, work))
+            return (yield from _denied(proof, response, trust, work))
         flaws.append(proof)
         if work.budget.exhausted:
             return Part(Status.BOGUS, flaws=(proof,), chain=trust.chain)
     trust = yield from _holding_zone(holder, response, work)
     if trust.status is Status.SECURE and not flaws:
         proof = yield from prove(claim, response, trust, work)
-        assert isinstance(proof, Flaw)
+        if isinstance(proof, Proof):  # the upstream has changed its mind about the chain
+            return (yield from _denied(proof, response, trust, work))
         flaws.append(proof)
     if flaws and trust.status is not Status.INSECURE:
         return Part(Status.BOGUS, flaws=tuple(flaws), chain=trust.chain)
+    top = ROOT if is_exempt else trust.zone
     soa = tuple(r for r in response.authority if r.rdtype == rdtypes.SOA)[:1]
     return Part(
         trust.status,
-        authority=tuple(r for r in soa if names.is_at_or_below(name, r.name)),
+        authority=tuple(
+            r
+            for r in soa
+            if names.is_at_or_below(name, r.name) and names.is_at_or_below(r.name, top)
+        ),
         flaws=trust.flaws,
         chain=trust.chain,
         valid_until=trust.valid_until,
     )
+
+
+def _denied(proof: Proof, response: Response, trust: ZoneTrust, work: Work) -> Asking[Part]:
+    """A denial that is proven, with the zone's SOA."""
+    part = Part(
+        Status.SECURE,
+        chain=trust.chain,
+        valid_until=trust.valid_until,
+        denied=proof.denied,
+        rcode=_PROVEN_RCODES.get(proof.denied),
+    )
+    return (yield from _with_soa(_with_proof(part, proof), response, trust, work))
 
 
 def _denying_zones(response: Response, holder: Name) -> list[Name]:

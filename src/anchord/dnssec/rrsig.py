@@ -122,7 +122,7 @@ def _unusable(rrset: RRset, rrsig: Rrsig, work: Work) -> Flaw | None:
         text = (
             f"the RRSIG of {what} by {tag} is not valid before "
             f"{times.to_text(rrsig.inception, now)}, in "
-            f"{times.ago_text(rrsig.inception - now)}; check this machine's clock"
+            f"{times.ago_text(rrsig.inception - now)}"
         )
         return _flaw(EdeCode.SIGNATURE_NOT_YET_VALID, rrset, rrsig, text)
     return None

@@ -56,6 +56,22 @@ class Flaw:
         """What a client is told."""
         return Ede(self.code, self.text)
 
+    @property
+    def remedy(self) -> str:
+        """Who can do what about it; empty where nothing is to be done."""
+        return _REMEDIES.get(self.code, "")
+
+
+_REMEDIES = {
+    EdeCode.SIGNATURE_EXPIRED: "the zone's operator must sign it again",
+    EdeCode.SIGNATURE_EXPIRED_BEFORE_VALID: "the zone's operator must sign it again",
+    EdeCode.SIGNATURE_NOT_YET_VALID: "check this machine's clock",
+    EdeCode.DNSKEY_MISSING: "the zone's operator must bring DS and DNSKEY together",
+    EdeCode.NO_ZONE_KEY_BIT_SET: "the zone's operator must publish the key with that flag",
+    EdeCode.RRSIGS_MISSING: "another upstream may send them",
+    EdeCode.NSEC_MISSING: "another upstream may send the proof",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -18,9 +18,9 @@ from anchord.model import rcodes, rdtypes
 from anchord.model.ede import Ede
 from anchord.model.question import ClientFlags
 from anchord.model.response import RRset
-from anchord.model.verdict import Answer, Checked, Status
+from anchord.model.verdict import Answer, Checked, Flaw, Status
 from anchord.wire.message import AD, CD, RD, Query
-from anchord.wire.options import MOST_EDES
+from anchord.wire.options import LONGEST_TEXT, MOST_EDES
 from anchord.wire.reply import write_reply
 
 PROOF_TYPES = frozenset({rdtypes.RRSIG, rdtypes.NSEC, rdtypes.NSEC3})
@@ -54,11 +54,18 @@ def render(answer: Answer, query: Query, *, limit: int, options: bytes = b"") ->
 def extended_errors(answer: Answer) -> tuple[Ede, ...]:
     """The Extended DNS Errors that explain the answer, the most specific first.
 
-    The verdict's own flaws come before what the resolver and the upstreams have to say. No error
-    is said twice; the least specific go where there are too many.
+    The verdict's own flaws come before what the resolver and the upstreams have to say; the first
+    says what to do as well, where that fits. No error is said twice; the least specific go where
+    there are too many.
     """
     edes = (*(flaw.ede for flaw in answer.verdict.flaws), *answer.edes)
-    return tuple(dict.fromkeys(edes))[:MOST_EDES]
+    edes = tuple(dict.fromkeys(edes))[:MOST_EDES]
+    return (_with_remedy(answer.verdict.flaws[0]), *edes[1:]) if answer.verdict.flaws else edes
+
+
+def _with_remedy(flaw: Flaw) -> Ede:
+    text = f"{flaw.text}; {flaw.remedy}"
+    return Ede(flaw.code, text) if flaw.remedy and len(text.encode()) <= LONGEST_TEXT else flaw.ede
 
 
 def _is_withheld(answer: Answer, flags: ClientFlags) -> bool:

@@ -47,6 +47,7 @@ ADDRESS = rrset(WWW, rdtypes.A, "192.0.2.1", "192.0.2.2")
 SOA = rrset(ZONE, rdtypes.SOA, "ns.example. root.example. 1 3600 600 86400 300")
 NSEC = rrset(ZONE, rdtypes.NSEC, "www.example. NS SOA RRSIG NSEC DNSKEY")
 EXPIRED = Flaw(EdeCode.SIGNATURE_EXPIRED, "example.: the signature expired", ZONE)
+EXPIRED_TEXT = f"{EXPIRED.text}; the zone's operator must sign it again"
 UNFETCHED = Flaw(EdeCode.DNSSEC_INDETERMINATE, "example.: DNSKEY could not be had", ZONE)
 UNSUPPORTED = Flaw(EdeCode.UNSUPPORTED_DNSKEY_ALGORITHM, "example.: algorithm 3", ZONE)
 OUTSIDE = Flaw(EdeCode.DNSSEC_INDETERMINATE, "no trust anchor above www.example.", WWW)
@@ -160,7 +161,8 @@ def test_each_flag_combination_sees_its_rendering_of_one_answer(
     )
     assert bool(reply.flags & dns.flags.CD) == checking_disabled
     assert bool(reply.ednsflags & dns.flags.DO) == dnssec_ok
-    assert errors(reply) == [(flaw.code, flaw.text) for flaw in FLAWS[status]]
+    assert errors(reply) == [(ede.code, ede.text) for ede in extended_errors(answer)]
+    assert [code for code, _ in errors(reply)] == [flaw.code for flaw in FLAWS[status]]
     if withheld:
         assert types(reply.answer) == types(reply.authority) == []
     elif answer_of is positive:
@@ -267,8 +269,15 @@ def test_flaws_come_before_other_reasons_and_none_is_said_twice() -> None:
         positive(Status.BOGUS),
         edes=(Ede(22, "from one: refused"), EXPIRED.ede, Ede(13)),
     )
-    assert extended_errors(answer) == (EXPIRED.ede, Ede(22, "from one: refused"), Ede(13))
+    assert extended_errors(answer) == (Ede(7, EXPIRED_TEXT), Ede(22, "from one: refused"), Ede(13))
     assert [code for code, _ in errors(rendered(answer, query()))] == [7, 22, 13]
+
+
+def test_a_remedy_goes_where_it_does_not_fit() -> None:
+    text = "a" * (LONGEST_TEXT - 10)
+    flaw = replace(EXPIRED, text=text)
+    answer = replace(positive(Status.BOGUS), verdict=Verdict(Status.BOGUS, (flaw,)))
+    assert extended_errors(answer) == (Ede(7, text),)
 
 
 def test_one_code_with_two_texts_is_two_reasons() -> None:
@@ -280,7 +289,7 @@ def test_no_more_reasons_than_the_limit_and_the_last_ones_go() -> None:
     answer = replace(positive(Status.BOGUS), edes=tuple(Ede(22, str(n)) for n in range(MOST_EDES)))
     reply = rendered(answer, query())
     assert len(errors(reply)) == MOST_EDES
-    assert errors(reply)[0] == (EXPIRED.code, EXPIRED.text)
+    assert errors(reply)[0] == (EXPIRED.code, EXPIRED_TEXT)
     assert errors(reply)[-1] == (22, str(MOST_EDES - 2))
 
 
