@@ -69,6 +69,8 @@ def validate(response: Response, work: Work) -> Asking[Answer]:
             part = yield from _judge_alias(alias, response, work)
             parts.append(part)
         end = yield from _judge_ending(story, response, work)
+        if story.ending in (Ending.DATA, Ending.LOOP):  # nothing signs the code of a response
+            end = replace(end, rcode=rcodes.NOERROR)
         if story.ending is Ending.LOOP:
             edes.append(Ede(EdeCode.OTHER, f"aliases loop at {names.to_text(story.name)}"))
         leads_on = story.ending is Ending.OPEN or (end.status.is_failure and story.aliases)
