@@ -35,7 +35,7 @@ _SMALL = range(-5, 257)  # the numbers of which CPython holds one object for the
 def size_of(question: Question, answer: Answer) -> int:
     """Octets that a cache entry for the answer takes, without the links of its chain."""
     verdict = answer.verdict
-    parts = (answer.answer, answer.authority, answer.edes, verdict.flaws, verdict.warnings)
+    parts = (answer.answer, answer.authority, answer.edes, verdict.flaws)
     size = FRAME + 8 * len(verdict.chain)
     seen: set[int] = set()
     for part in (question.name, *parts):

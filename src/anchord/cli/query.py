@@ -13,8 +13,10 @@ import trio
 
 from anchord.config.load import Loaded, load
 from anchord.daemon.compose import clock_of, open_resolver
+from anchord.dnssec.advice import advice
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.ede import Ede
+from anchord.model.errors import AnchordError
 from anchord.model.question import ClientFlags, Question
 from anchord.model.response import RRset
 from anchord.model.verdict import Answer, Checked, Status
@@ -26,7 +28,13 @@ from .terminal import paint_status
 from .upstreams import with_upstreams
 
 BOGUS = 1
-UNREACHABLE = 3
+"""The exit status for an answer that is contradicted by its evidence."""
+
+
+class UnobtainableError(AnchordError):
+    """Nothing could be had, or no chain of trust to it. Exit status 3."""
+
+    exit_status = 3
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -55,11 +63,14 @@ def run(arguments: argparse.Namespace) -> int:
     loaded = load(arguments.config, upstreams=arguments.upstream)
     direct = bool(arguments.direct or arguments.upstream)
     answer, milliseconds = trio.run(_ask, question, loaded, direct)
+    now = clock_of(loaded.config).wall()
     if arguments.json:
-        print(_as_json(answer, milliseconds))
+        print(_as_json(answer, milliseconds, now))
     else:
-        print("\n".join(_as_text(answer, milliseconds)))
-    return _exit_status(answer)
+        print("\n".join(_as_text(answer, milliseconds, now)))
+    if answer.verdict.status is Status.UNOBTAINABLE:
+        raise _unobtainable(answer)
+    return BOGUS if answer.verdict.status is Status.BOGUS else 0
 
 
 def _question(name: str, rdtype: str) -> Question:
@@ -81,10 +92,12 @@ async def _ask(question: Question, loaded: Loaded, direct: bool) -> tuple[Answer
         return answer, (time.perf_counter() - began) * 1000
 
 
-def _exit_status(answer: Answer) -> int:
-    if answer.verdict.status is Status.BOGUS:
-        return BOGUS
-    return UNREACHABLE if answer.verdict.status is Status.UNOBTAINABLE else 0
+def _unobtainable(answer: Answer) -> UnobtainableError:
+    """What a person or a script is told beside the answer, which says it at more length."""
+    texts = [ede.text for ede in extended_errors(answer)]
+    problem = texts[0] if texts else "nothing could be had"
+    remedy = "try another upstream with --upstream"
+    return UnobtainableError(problem, where=str(answer.question), remedy=remedy)
 
 
 def _rcode(answer: Answer) -> int:
@@ -95,7 +108,7 @@ def _rcode(answer: Answer) -> int:
 # ------------ For people ------------
 
 
-def _as_text(answer: Answer, milliseconds: float) -> list[str]:
+def _as_text(answer: Answer, milliseconds: float, now: int) -> list[str]:
     status = answer.verdict.status
     word = paint_status(status.word, sys.stdout)
     lines = [f";; {answer.question}: {word}, {rcodes.to_text(_rcode(answer))}"]
@@ -103,6 +116,7 @@ def _as_text(answer: Answer, milliseconds: float) -> list[str]:
     if not status.is_failure:
         lines += _records(answer.answer)
         lines += _records(c for c in answer.authority if c.rrset.rdtype == rdtypes.SOA)
+    lines += [f";; warning: {sentence}" for sentence in advice(answer, now)]
     origin = f" from {answer.upstream}" if answer.upstream else ""
     lines.append(f";; {milliseconds:.0f} ms{origin}")
     return lines
@@ -120,7 +134,7 @@ def _records(section: Iterable[Checked]) -> list[str]:
 # ------------ For programs ------------
 
 
-def _as_json(answer: Answer, milliseconds: float) -> str:
+def _as_json(answer: Answer, milliseconds: float, now: int) -> str:
     import json
 
     verdict = answer.verdict
@@ -142,7 +156,7 @@ def _as_json(answer: Answer, milliseconds: float) -> str:
                 }
                 for link in verdict.chain
             ],
-            "warnings": list(verdict.warnings),
+            "warnings": list(advice(answer, now)),
             "upstream": answer.upstream,
             "ms": round(milliseconds, 3),
         },

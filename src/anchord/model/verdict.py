@@ -78,14 +78,12 @@ class Verdict:
     """The engine's judgement of one response.
 
     `flaws` explain a failure, or inform on an insecure answer; the most specific first. `chain`
-    holds the links of trust that were used, the topmost first. `warnings` tell of what holds
-    today and should be mended (weak keys, signatures about to expire).
+    holds the links of trust that were used, the topmost first.
     """
 
     status: Status
     flaws: tuple[Flaw, ...] = ()
     chain: tuple[Link, ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,77 @@
+"""What should be mended although it holds."""
+
+from dataclasses import replace
+
+from anchord.config.anchors import read
+from anchord.dnssec.advice import advice
+from anchord.dnssec.algorithms import STRONG, Supported
+from anchord.dnssec.anchors import trust_anchors
+from anchord.dnssec.asking import Context
+from anchord.dnssec.replay import Zones, validate_question
+from anchord.lab import keys
+from anchord.lab.denial import Nsec3
+from anchord.lab.plan import Plan
+from anchord.lab.world import World
+from anchord.model import names, rdtypes
+from anchord.model.question import Question
+from anchord.model.verdict import Answer, Status
+
+NOW = 1_790_000_000
+
+
+def advised(plan: Plan, name: str, rdtype: int = rdtypes.A, now: int = NOW) -> tuple[str, ...]:
+    return advice(_answer(plan, name, rdtype, now), now)
+
+
+def _answer(plan: Plan, name: str, rdtype: int, now: int) -> Answer:
+    world = World(NOW, plans=(Plan(".", "root"), plan))
+    sha1 = frozenset({keys.RSASHA1, keys.RSASHA1_NSEC3_SHA1})
+    supported = replace(Supported(), algorithms=STRONG | sha1)
+    context = Context(
+        trust_anchors(read(world.trust_anchors(), "lab")), Zones(), supported=supported
+    )
+    answer = validate_question(Question(names.from_text(name), rdtype), world.answer, context, now)
+    assert isinstance(answer, Answer)
+    return answer
+
+
+def test_a_zone_in_good_order_is_left_alone() -> None:
+    assert advised(Plan("example", ""), "example") == ()
+
+
+def test_short_rsa_keys_are_named_with_their_size() -> None:
+    plan = Plan("example", "", algorithms=(keys.RSASHA256,), rsa_bits=1024)
+    assert [s for s in advised(plan, "example") if "1024 bits" in s]
+
+
+def test_sha1_in_ds_records_and_signatures_is_named() -> None:
+    plan = Plan("example", "", algorithms=(keys.RSASHA1,), digest_types=(keys.SHA1, keys.SHA256))
+    sentences = advised(plan, "example")
+    assert any("digest type 1 (SHA-1)" in sentence for sentence in sentences)
+    assert any("example. A is signed with 5 (RSASHA1)" in sentence for sentence in sentences)
+
+
+def test_signatures_that_end_within_a_day_are_named_with_the_time_left() -> None:
+    plan = Plan("example", "", faults="expires-in 3600 A")
+    assert advised(plan, "example") == (
+        f"the RRSIG of example. A by key {_zone_signer(plan)} expires in 1 hour",
+    )
+
+
+def _zone_signer(plan: Plan) -> int:
+    world = World(NOW, plans=(Plan(".", "root"), plan))
+    return world.zone(names.from_text("example")).zone_signers[0].key_tag
+
+
+def test_nsec3_salt_and_iterations_are_named() -> None:
+    plan = Plan("example", "", denial=Nsec3(5, b"salt"))
+    sentences = advised(plan, "nx.example")
+    assert "example.: NSEC3 with 5 iterations (RFC 9276 wants 0)" in sentences
+    assert "example.: NSEC3 with a salt (RFC 9276 wants none)" in sentences
+
+
+def test_there_is_no_advice_about_what_is_not_secure() -> None:
+    plan = Plan("example", "", faults="expired", algorithms=(keys.RSASHA256,), rsa_bits=1024)
+    answer = _answer(plan, "example", rdtypes.A, NOW)
+    assert answer.verdict.status is Status.BOGUS
+    assert advice(answer, NOW) == ()
