@@ -15,6 +15,7 @@ from pathlib import Path
 import trio
 
 from anchord.config.load import Loaded, load
+from anchord.config.units import SocketAddress
 from anchord.daemon import log
 from anchord.daemon.compose import clock_of, open_resolver
 from anchord.daemon.serve import serve
@@ -28,7 +29,7 @@ from anchord.model.question import ClientFlags
 from anchord.model.verdict import Answer
 from anchord.resolver.reply import extended_errors
 
-from .parser import Subparsers
+from .parser import Subparsers, UsageError
 from .terminal import paint_status
 
 LISTEN = "127.0.0.1:5300"
@@ -76,6 +77,10 @@ def run(arguments: argparse.Namespace) -> int:
     """The tour, or the lab until a signal ends it."""
     if arguments.tour:
         return trio.run(_tour)
+    try:
+        SocketAddress.parse(arguments.listen)
+    except ValueError as error:
+        raise UsageError(str(error), where="--listen") from None
     log.configure("info")
     trio.run(_stay, arguments.listen)
     return 0
@@ -141,4 +146,4 @@ async def _lab(listen: str) -> AsyncIterator[Loaded]:
             }
             for name, text in files.items():
                 Path(folder, name).write_text(text, encoding="utf-8")  # noqa: ASYNC240 - small, once
-            yield load(Path(folder, "anchord.toml"))
+            yield load(Path(folder, "anchord.toml"), listen=(listen,))

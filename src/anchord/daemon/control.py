@@ -89,6 +89,14 @@ async def serve(sock: socket.socket, commands: Mapping[str, Command]) -> None:
         _remove_if_dead(path)  # and not where another daemon has put its own meanwhile
 
 
+def release(sock: socket.socket) -> None:
+    """Closes a socket that `bind` gave and that was perhaps never served, and removes its file."""
+    if sock.fileno() != -1:
+        path = Path(sock.getsockname())
+        sock.close()
+        _remove_if_dead(path)
+
+
 def _prepare(path: Path) -> None:
     """Makes the directory and the way free, or raises."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ import dataclasses
 import logging
 import signal
 import socket
+from contextlib import ExitStack
 from functools import partial
 
 import trio
@@ -38,8 +39,21 @@ async def serve(loaded: Loaded) -> None:
         logger.warning("%s", warning)
     if config.dnssec.time.at is not None:
         logger.warning("signatures are judged as of dnssec.time = %s", config.dnssec.time)
-    doors = _bind_doors(loaded)
-    control_socket = _bind_control(loaded)
+    with ExitStack() as bound:  # closed as well where the start fails further on
+        doors = _bind_doors(loaded)
+        for door in doors:
+            bound.callback(door.close)
+        control_socket = _bind_control(loaded)
+        if control_socket:
+            bound.callback(control.release, control_socket)
+        await _serve(loaded, clock, doors, control_socket)
+    logger.info("stopped")
+
+
+async def _serve(
+    loaded: Loaded, clock: Clock, doors: tuple[Door, ...], control_socket: socket.socket | None
+) -> None:
+    """The life between binding and closing."""
     async with open_resolver(loaded, clock) as resolver, trio.open_nursery() as nursery:
         stop = trio.Event()
         await nursery.start(_stop_on_signal, stop)
@@ -51,7 +65,6 @@ async def serve(loaded: Loaded) -> None:
         notify.ready()
         await serve_doors(doors, handler, stop)
         nursery.cancel_scope.cancel()
-    logger.info("stopped")
 
 
 def _bind_doors(loaded: Loaded) -> tuple[Door, ...]:

@@ -46,6 +46,11 @@ class Door:
     datagrams: socket.socket
     streams: socket.socket
 
+    def close(self) -> None:
+        """Closes both."""
+        self.datagrams.close()
+        self.streams.close()
+
 
 @dataclass(frozen=True, slots=True)
 class Bound:
@@ -77,8 +82,7 @@ def bind(addresses: Sequence[HostAndPort], inherited: Sequence[socket.socket] = 
     excused = [failure for failure in failures if failure.is_missing_ipv6 and doors]
     if len(excused) < len(failures):
         for door in doors:
-            door.datagrams.close()
-            door.streams.close()
+            door.close()
         raise _explained([failure for failure in failures if failure not in excused])
     warnings = tuple(f"{failure.sentence()}; it is left out" for failure in excused)
     return Bound(tuple(doors), warnings, tuple(passed.values()))
@@ -216,8 +220,7 @@ def _is_free(address: HostAndPort) -> bool:
         door = _door(address, {})
     except _BindError:
         return False
-    door.datagrams.close()
-    door.streams.close()
+    door.close()
     return True
 
 

@@ -1,0 +1,249 @@
+"""`anchord serve` as a service manager and its clients see it."""
+
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dns.message
+import dns.query
+import pytest
+
+from anchord.lab.servers import Asked, Behaviour
+from anchord.server.limits import Limits
+from support.asking import ask, query
+from support.command import Daemon, configuration, environment, serving
+from support.served import Served, served_world
+
+SLOW = "slow.good.lab"
+LOST = "lost.good.lab"
+DELAY = 0.7
+"""Seconds that the upstream of `busy` takes for names below SLOW: less than a stop allows."""
+
+
+@pytest.fixture(scope="module")
+def daemon(lab: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """On both loopback addresses, over an encrypted upstream."""
+    file = configuration(
+        tmp_path_factory.mktemp("serve"),
+        lab.tls,
+        dns=("127.0.0.1:0", "[::1]:0"),
+        dnssec=lab.dnssec,
+    )
+    with serving(file) as running:
+        yield running
+
+
+# ------------ Ready, and answering ------------
+
+
+def test_one_line_of_the_log_says_ready_with_the_addresses(daemon: Daemon) -> None:
+    (line,) = [line for line in daemon.text.splitlines() if "ready" in line]
+    assert line.endswith(f"dns=127.0.0.1:{daemon.port},[::1]:{daemon.addresses[1][1]}")
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
+@pytest.mark.parametrize("index", [0, 1], ids=["127.0.0.1", "::1"])
+def test_it_answers_over_both_transports_on_both_addresses(
+    daemon: Daemon, index: int, *, tcp: bool
+) -> None:
+    address, port = daemon.addresses[index]
+    reply = ask(port, "good.lab", address=address, tcp=tcp)
+    assert (reply.rcode, reply.is_authentic, reply.types) == ("NOERROR", True, {"A", "RRSIG"})
+    broken = ask(port, "expired.lab", address=address, tcp=tcp)
+    assert (broken.rcode, broken.types, broken.codes[0]) == ("SERVFAIL", set(), 7)
+
+
+def test_it_listens_nowhere_else(daemon: Daemon) -> None:
+    if not Path("/proc/net").is_dir():
+        pytest.skip("this system has no /proc")
+    sockets = _inodes(daemon.process.pid)
+    listening = {
+        address
+        for table in ("tcp", "tcp6")
+        for address, state, inode in _table(table)
+        if inode in sockets and state == "0A"
+    }
+    assert listening == {
+        f"0100007F:{daemon.port:04X}",
+        f"{'0' * 24}01000000:{daemon.addresses[1][1]:04X}",
+    }
+
+
+def _inodes(pid: int) -> set[str]:
+    links = (str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir())
+    return {link[8:-1] for link in links if link.startswith("socket:")}
+
+
+def _table(name: str) -> Iterator[tuple[str, str, str]]:
+    for line in Path("/proc/net", name).read_text().splitlines()[1:]:
+        fields = line.split()
+        yield fields[1], fields[3], fields[9]
+
+
+def test_names_of_queries_are_not_logged(daemon: Daemon) -> None:
+    ask(daemon.port, "good.lab", "MX")
+    ask(daemon.port, "forged.lab")
+    assert "good.lab" not in daemon.text
+    assert "forged.lab" not in daemon.text
+
+
+def test_listen_and_upstream_of_the_command_line_take_the_place_of_the_files(
+    lab: Served, tmp_path: Path
+) -> None:
+    file = configuration(tmp_path, "udp://127.0.0.1:9", dns=("127.0.0.1:1",), dnssec=lab.dnssec)
+    with serving(file, "--listen", "127.0.0.1:0", "--upstream", lab.udp) as daemon:
+        assert ask(daemon.port, "good.lab").is_authentic
+
+
+def test_it_serves_without_a_control_socket(lab: Served, tmp_path: Path) -> None:
+    file = configuration(tmp_path, lab.udp, dnssec=lab.dnssec, listen={"control": "none"})
+    with serving(file) as daemon:
+        assert ask(daemon.port, "good.lab").is_authentic
+        assert not daemon.control.exists()
+
+
+# ------------ The service manager ------------
+
+
+def test_the_service_manager_hears_when_it_is_ready_and_when_it_stops(
+    lab: Served, tmp_path: Path
+) -> None:
+    file = configuration(tmp_path, lab.udp, dnssec=lab.dnssec)
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(address)
+        manager.settimeout(10)
+        with serving(file, env=environment(NOTIFY_SOCKET=address)) as daemon:
+            assert manager.recv(4096) == b"READY=1"
+            assert ask(daemon.port, "good.lab").is_authentic
+            assert daemon.stop() == 0
+            assert manager.recv(4096) == b"STOPPING=1"
+
+
+LAUNCHER = """
+import fcntl, os, sys
+passed = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
+for fd, number in zip(passed, (3, 4)):
+    os.dup2(fd, number)
+    os.close(fd)
+os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "2"}
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Passes two sockets as a service manager does (sd_listen_fds(3)), and becomes the daemon."""
+
+
+def test_sockets_of_the_service_manager_are_taken(lab: Served, tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as streams,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+    ):
+        port = streams.getsockname()[1]
+        datagrams.bind(("127.0.0.1", port))
+        file = configuration(tmp_path, lab.udp, dns=(f"127.0.0.1:{port}",), dnssec=lab.dnssec)
+        passed = (streams.fileno(), datagrams.fileno())
+        launcher = (sys.executable, "-c", LAUNCHER, *map(str, passed))
+        with serving(file, prefix=launcher, pass_fds=passed) as daemon:
+            streams.close()
+            datagrams.close()
+            assert daemon.port == port
+            assert ask(port, "good.lab").is_authentic
+            assert ask(port, "good.lab", tcp=True).is_authentic
+
+
+# ------------ Its end ------------
+
+
+def _behave(asked: Asked) -> Behaviour:
+    if asked.text.startswith("lost."):
+        return Behaviour(drops=True)
+    return Behaviour(delay=DELAY) if asked.text.startswith("slow.") else Behaviour()
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """An upstream that takes its time, or for ever."""
+    with served_world(tmp_path_factory.mktemp("busy"), behave=_behave) as served:
+        yield served
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_after_the_queries_in_flight_are_answered(
+    busy: Served, tmp_path: Path, number: signal.Signals
+) -> None:
+    with serving(configuration(tmp_path, busy.udp, dnssec=busy.dnssec)) as daemon:
+        ask(daemon.port, "good.lab")
+        clients = [
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+            socket.create_connection(("127.0.0.1", daemon.port)),
+        ]
+        asked = query(SLOW)
+        clients[0].connect(("127.0.0.1", daemon.port))
+        clients[0].send(asked.to_wire())
+        clients[1].sendall(asked.to_wire(prepend_length=True))
+        _wait_until_asked(busy, "slow.good.lab. A")
+        assert daemon.stop(number) == 0
+        replies = [clients[0].recv(4096), clients[1].recv(4096)[2:]]
+        for client in clients:
+            client.close()
+    for reply in replies:
+        message = dns.message.from_wire(reply)
+        assert asked.is_response(message)
+        assert message.rcode() == dns.rcode.NXDOMAIN
+    assert daemon.text.splitlines()[-1].endswith("message=stopped")
+
+
+def test_queries_that_nobody_answers_do_not_hold_it_up(busy: Served, tmp_path: Path) -> None:
+    with serving(configuration(tmp_path, busy.tls, dnssec=busy.dnssec)) as daemon:
+        with socket.create_connection(("127.0.0.1", daemon.port), timeout=10) as client:
+            client.sendall(query(LOST).to_wire(prepend_length=True))
+            _wait_until_asked(busy, "lost.good.lab. A")
+            began = time.monotonic()
+            assert daemon.stop() == 0
+            assert client.recv(4096) == b""
+        assert Limits().stop - 0.5 < time.monotonic() - began < Limits().stop + 3
+
+
+def test_idle_connections_do_not_hold_it_up(lab: Served, tmp_path: Path) -> None:
+    with serving(configuration(tmp_path, lab.tls, dnssec=lab.dnssec)) as daemon:
+        with socket.create_connection(("127.0.0.1", daemon.port)) as client:
+            assert ask(daemon.port, "good.lab").is_authentic
+            began = time.monotonic()
+            assert daemon.stop() == 0
+            assert client.recv(1) == b""
+        assert time.monotonic() - began < Limits().stop
+
+
+def test_the_control_socket_and_the_port_are_free_again(lab: Served, tmp_path: Path) -> None:
+    file = configuration(tmp_path, lab.udp, dnssec=lab.dnssec)
+    with serving(file) as daemon:
+        port = daemon.port
+        connection = socket.create_connection(("127.0.0.1", port))
+        ask(port, "good.lab")
+        daemon.stop()
+        assert not daemon.control.exists()
+        connection.close()
+    with serving(file, "--listen", f"127.0.0.1:{port}") as daemon:
+        assert ask(port, "good.lab").is_authentic
+
+
+def test_a_daemon_that_was_killed_leaves_nothing_that_hinders_the_next(
+    lab: Served, tmp_path: Path
+) -> None:
+    file = configuration(tmp_path, lab.udp, dnssec=lab.dnssec)
+    with serving(file) as daemon:
+        daemon.process.kill()
+        daemon.process.wait()
+        assert daemon.control.exists()
+    with serving(file) as daemon:
+        assert daemon.ask("stats")["daemon"]["pid"] == daemon.process.pid
+
+
+def _wait_until_asked(served: Served, text: str) -> None:
+    deadline = time.monotonic() + 10
+    while not any(asked.text == text for asked in served.log):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    served.log.clear()
