@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -264,7 +265,7 @@ def test_a_ca_file_that_cannot_be_used_is_told(lab: Served, tmp_path: Path) -> N
             assert expected in said
 
 
-def _refused(folder: Path, upstream: dict[str, object], lab: Served, reason: str) -> None:
+def _refused(folder: Path, upstream: Mapping[str, object], lab: Served, reason: str) -> None:
     """Both ways to meet a server that is not who it should be: nothing of it is believed."""
     file = configuration(folder, upstream, dnssec=lab.dnssec)
     said = the_line(run("query", "--direct", "good.lab", "--config", str(file)), 3)
