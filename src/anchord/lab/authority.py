@@ -13,7 +13,7 @@ from anchord.model.question import Question
 from anchord.model.response import RRset
 from anchord.wire.rdata import read_target
 
-from .denial import Nsec
+from .denial import Compact, Nsec3
 from .zones import Reply, Zone
 
 
@@ -66,7 +66,10 @@ def _at_existing_name(zone: Zone, question: Question) -> Reply:
 
 
 def _at_missing_name(zone: Zone, question: Question) -> Reply:
-    """A wildcard's answer (RFC 4592), or NXDOMAIN."""
+    """A wildcard's answer (RFC 4592), or NXDOMAIN; or the compact denial (RFC 9824)."""
+    if isinstance(zone.chain.method, Compact):
+        denial = _once(zone.get(zone.apex, rdtypes.SOA), zone.chain.covering(question.name))
+        return Reply(rcode=zone.chain.method.rcode, authority=denial)
     encloser = next(name for name in names.ancestors(question.name) if name in zone.nodes)
     wildcard = names.wildcard_of(encloser)
     if wildcard not in zone.nodes:
@@ -107,7 +110,7 @@ def _everything(zone: Zone, name: Name) -> tuple[RRset, ...]:
 
 
 def _nsec(zone: Zone, name: Name) -> RRset | None:
-    return zone.chain.matching(name) if isinstance(zone.chain.method, Nsec) else None
+    return zone.chain.matching(name) if not isinstance(zone.chain.method, Nsec3) else None
 
 
 def _alias(question: Question, found: RRset) -> Name | None:
@@ -129,7 +132,7 @@ def _no_data_proof(zone: Zone, name: Name) -> list[RRset | None]:
     matching = zone.chain.matching(name)
     if matching is not None:
         return [matching]
-    if isinstance(zone.chain.method, Nsec):  # an empty non-terminal: the span around it tells
+    if not isinstance(zone.chain.method, Nsec3):  # an empty non-terminal: the span around it tells
         return [zone.chain.covering(name)]
     encloser = _provable_encloser(zone, name)  # left out by opt-out
     return [zone.chain.matching(encloser), *_closer_proof(zone, name, encloser)]
@@ -137,7 +140,7 @@ def _no_data_proof(zone: Zone, name: Name) -> list[RRset | None]:
 
 def _name_error_proof(zone: Zone, name: Name, wildcard: Name) -> list[RRset | None]:
     """Neither the name nor a wildcard exists (RFC 4035 3.1.3.2, RFC 5155 section 7.2.2)."""
-    if isinstance(zone.chain.method, Nsec):
+    if not isinstance(zone.chain.method, Nsec3):
         return [zone.chain.covering(name), zone.chain.covering(wildcard)]
     encloser = _provable_encloser(zone, name)
     return [
@@ -150,14 +153,14 @@ def _name_error_proof(zone: Zone, name: Name, wildcard: Name) -> list[RRset | No
 def _wildcard_no_data_proof(zone: Zone, name: Name, encloser: Name) -> list[RRset | None]:
     """The wildcard exists, not so the type (RFC 4035 3.1.3.4, RFC 5155 section 7.2.5)."""
     proof = _closer_proof(zone, name, encloser)
-    if not isinstance(zone.chain.method, Nsec):
+    if isinstance(zone.chain.method, Nsec3):
         proof.append(zone.chain.matching(encloser))
     return [*proof, *_no_data_proof(zone, names.wildcard_of(encloser))]
 
 
 def _closer_proof(zone: Zone, name: Name, encloser: Name) -> list[RRset | None]:
     """Nothing exists between the closest encloser and the name (RFC 5155 section 7.2.6)."""
-    if isinstance(zone.chain.method, Nsec):
+    if not isinstance(zone.chain.method, Nsec3):
         return [zone.chain.covering(name)]
     return [zone.chain.covering(names.child_towards(encloser, name))]
 

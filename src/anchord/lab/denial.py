@@ -1,17 +1,17 @@
 """The chain of denial: which names there are, told by NSEC or by NSEC3 records.
 
 Records are made here and found here; `sign` signs them in between (RFC 4034 section 4,
-RFC 5155 sections 3, 5 and 7.1).
+RFC 5155 sections 3, 5 and 7.1). Denials that are made when they are needed are in `online`.
 """
 
 import base64
 import hashlib
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from anchord.model import names, rdtypes
+from anchord.model import names, rcodes, rdtypes
 from anchord.model.names import Name
 from anchord.model.response import RRset
 from anchord.wire.rdata import write_types
@@ -19,19 +19,36 @@ from anchord.wire.rdata import write_types
 
 @dataclass(frozen=True, slots=True)
 class Nsec:
-    """Denial by NSEC."""
+    """Denial by NSEC; with spans that are as short as can be if `minimal` (RFC 4470)."""
+
+    minimal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Nsec3:
-    """Denial by NSEC3 with these parameters; with opt-out, unsigned delegations are left out."""
+    """Denial by NSEC3 with these parameters; with opt-out, unsigned delegations are left out.
+
+    `minimal` makes spans that are as short as can be (RFC 7129 appendix B).
+    """
 
     iterations: int = 0
     salt: bytes = b""
     opt_out: bool = False
+    minimal: bool = False
 
 
-DenialMethod = Nsec | Nsec3
+@dataclass(frozen=True, slots=True)
+class Compact:
+    """Compact denial (RFC 9824): one NSEC at a missing name itself, as if it were there.
+
+    It says so with the NXNAME type if `nxname`; `rcode` is the code that goes with it.
+    """
+
+    nxname: bool = True
+    rcode: int = rcodes.NOERROR
+
+
+DenialMethod = Nsec | Nsec3 | Compact
 
 BY_NSEC = Nsec()
 """The method of zones that say nothing else."""
@@ -90,10 +107,10 @@ class Chain:
         return self.denials[index] if found else None
 
     def covering(self, name: Name) -> RRset | None:
-        """The denial in whose span `name` lies; the last span reaches around to the first."""
+        """The denial in whose span `name` lies, or ends if it exists; the last reaches around."""
         if not self.denials:
             return None
-        return self.denials[bisect_right(self.positions, position_of(name, self.method)) - 1]
+        return self.denials[bisect_left(self.positions, position_of(name, self.method)) - 1]
 
     def change(self, change: Callable[[RRset], RRset]) -> None:
         """Puts `change(denial)` in the place of each denial; the positions stay."""
@@ -118,12 +135,9 @@ def _nsec_chain(apex: Name, nodes: Mapping[Name, AbstractSet[int]], ttl: int) ->
     owners = sorted((name for name in nodes if nodes[name]), key=names.canonical_key)
     chain = Chain(BY_NSEC)
     for owner, following in zip(owners, owners[1:] + owners[:1], strict=True):
-        types = _authoritative_types(nodes[owner], is_cut=_is_cut(owner, apex, nodes))
-        types |= {rdtypes.NSEC, rdtypes.RRSIG}
+        rdata = following + write_types(nsec_types(owner, apex, nodes))
         chain.positions.append(names.canonical_key(owner))
-        chain.denials.append(
-            RRset(owner, rdtypes.NSEC, ttl, (following + write_types(frozenset(types)),))
-        )
+        chain.denials.append(RRset(owner, rdtypes.NSEC, ttl, (rdata,)))
     return chain
 
 
@@ -133,16 +147,17 @@ def _nsec3_chain(
     hashes = {nsec3_hash(name, method): name for name in _hashed_names(apex, nodes, method)}
     ordered = sorted(hashes)
     chain = Chain(method)
-    head = b"\x01" + bytes((method.opt_out,)) + _iterations_and_salt(method)
     for digest, following in zip(ordered, ordered[1:] + ordered[:1], strict=True):
-        name = hashes[digest]
-        types = _authoritative_types(nodes[name], is_cut=_is_cut(name, apex, nodes))
-        if types - {rdtypes.NS} or (types and not _is_cut(name, apex, nodes)):
-            types |= {rdtypes.RRSIG}
-        rdata = head + bytes((len(following),)) + following + write_types(frozenset(types))
+        rdata = nsec3_rdata(method, following, nsec3_types(hashes[digest], apex, nodes))
         chain.positions.append((digest,))
         chain.denials.append(RRset(nsec3_owner(digest, apex), rdtypes.NSEC3, ttl, (rdata,)))
     return chain
+
+
+def nsec3_rdata(method: Nsec3, next_hash: bytes, types: AbstractSet[int]) -> bytes:
+    """The RDATA of an NSEC3 record (RFC 5155 section 3.2)."""
+    head = b"\x01" + bytes((method.opt_out,)) + _iterations_and_salt(method)
+    return head + bytes((len(next_hash),)) + next_hash + write_types(types)
 
 
 def _hashed_names(apex: Name, nodes: Mapping[Name, AbstractSet[int]], method: Nsec3) -> set[Name]:
@@ -159,10 +174,28 @@ def _hashed_names(apex: Name, nodes: Mapping[Name, AbstractSet[int]], method: Ns
     return hashed
 
 
+# ------------ Which types there are ------------
+
+
+def nsec_types(name: Name, apex: Name, nodes: Mapping[Name, AbstractSet[int]]) -> set[int]:
+    """The bitmap of an NSEC record, which is there itself and signed."""
+    return _authoritative_types(name, apex, nodes) | {rdtypes.NSEC, rdtypes.RRSIG}
+
+
+def nsec3_types(name: Name, apex: Name, nodes: Mapping[Name, AbstractSet[int]]) -> set[int]:
+    """The bitmap of an NSEC3 record: RRSIG is there only where something is signed."""
+    types = _authoritative_types(name, apex, nodes)
+    is_signed = types - {rdtypes.NS} if _is_cut(name, apex, nodes) else types
+    return types | {rdtypes.RRSIG} if is_signed else types
+
+
+def _authoritative_types(
+    name: Name, apex: Name, nodes: Mapping[Name, AbstractSet[int]]
+) -> set[int]:
+    """At a cut, only NS and DS are listed (RFC 4034 section 4.1.2)."""
+    types = set(nodes[name])
+    return types & {rdtypes.NS, rdtypes.DS} if _is_cut(name, apex, nodes) else types
+
+
 def _is_cut(name: Name, apex: Name, nodes: Mapping[Name, AbstractSet[int]]) -> bool:
     return name != apex and rdtypes.NS in nodes[name]
-
-
-def _authoritative_types(types: AbstractSet[int], *, is_cut: bool) -> set[int]:
-    """What the bitmap lists: at a cut, only NS and DS (RFC 4034 section 4.1.2)."""
-    return set(types & {rdtypes.NS, rdtypes.DS}) if is_cut else set(types)

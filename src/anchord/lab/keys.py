@@ -8,7 +8,7 @@ without implementing it.
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 
@@ -86,6 +86,25 @@ def derive(
     else:
         public, sign = _MAKERS.get(algorithm, _opaque)(secret.digest(64))
     return Key(algorithm, public, sign, flags)
+
+
+def forged_key(like: Key, size: int, number: int) -> Key:
+    """A key of arbitrary octets that signs nothing, with algorithm, flags and tag of another.
+
+    `size` is the number of octets of its public key, and even. Keys of different numbers differ.
+    """
+    octets = hashlib.shake_256(f"{like.public.hex()}/{number}".encode()).digest(size - 2)
+    without = replace(like, public=octets + b"\0\0", sign=_sign_nothing)
+    near = like.key_tag - without.key_tag
+    for word in (near, near - 1, near + 1):  # the tag is a sum whose carry is added to it
+        forged = replace(without, public=octets + (word & 0xFFFF).to_bytes(2))
+        if forged.key_tag == like.key_tag:
+            return forged
+    raise AssertionError("a key tag is a sum of words")
+
+
+def _sign_nothing(_: bytes) -> bytes:
+    raise ValueError("nobody has the private key")
 
 
 def ds_rdata(zone: Name, key: Key, digest_type: int = SHA256) -> bytes:

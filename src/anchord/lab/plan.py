@@ -26,6 +26,7 @@ class Ask:
 
     `rcode` is what a client that leaves checking to the validator gets where this is no failure;
     `codes` are the Extended DNS Errors of which one must come first, none for no code at all.
+    `peers` tells why validators of other makes may be of another opinion about this question.
     `in_tour` picks it for `anchord lab --tour`.
     """
 
@@ -34,6 +35,7 @@ class Ask:
     codes: tuple[int, ...] = ()
     rcode: int = rcodes.NOERROR
     shows: str = ""
+    peers: str = ""
     in_tour: bool = False
 
 
@@ -44,7 +46,7 @@ class Plan:
     `algorithms` are those of its keys, none for an unsigned zone; each has a key that signs the
     keys and one that signs the rest, or one for both with `has_combined_key`. `digest_types` are
     those of the DS records that the parent publishes, `rsa_bits` the size of RSA keys. `shows` says
-    what the zone is there for.
+    what the zone is there for, `peers` why other validators may judge it otherwise.
     """
 
     zone: str
@@ -57,6 +59,7 @@ class Plan:
     denial: DenialMethod = BY_NSEC
     digest_types: tuple[int, ...] = (keys.SHA256,)
     rsa_bits: int = 2048
+    peers: str = ""
 
     @property
     def apex(self) -> Name:
@@ -69,7 +72,8 @@ class Case:
     """One row of the table: a question to the world, and the verdict that it must get.
 
     `rcode` is what a client without CD gets; `codes` are the accepted first Extended DNS Errors,
-    none where there must be none. `shows` says in a line what is to be seen.
+    none where there must be none. `shows` says in a line what is to be seen. `peers` says why
+    validators of other makes may differ by policy; where it is empty, they must agree.
     """
 
     zone: str
@@ -79,6 +83,7 @@ class Case:
     rcode: int
     codes: tuple[int, ...]
     shows: str
+    peers: str
     in_tour: bool
 
     def __str__(self) -> str:
@@ -97,5 +102,6 @@ def cases_of(plan: Plan) -> Iterator[Case]:
             rcode=rcodes.SERVFAIL if ask.status.is_failure else ask.rcode,
             codes=ask.codes,
             shows=ask.shows or plan.shows,
+            peers=ask.peers or plan.peers,
             in_tour=ask.in_tour,
         )

@@ -18,8 +18,7 @@ from anchord.wire.message import AA, CD, RA, RD, Query, read_query
 from anchord.wire.options import PAYLOAD, SMALLEST_PAYLOAD
 from anchord.wire.reply import write_reply
 
-from . import authority
-from .zones import Reply, Zone
+from .zones import Reply
 
 UPSTREAM = "lab"
 """Who the responses say that they are from."""
@@ -27,14 +26,14 @@ LONGEST_CHAIN = 32
 """Aliases that are followed, so that a validator's own limit is met first."""
 
 
-class ZoneFinder(Protocol):
-    """Whoever knows which zone's servers to ask."""
+class Servers(Protocol):
+    """Every server of an internet."""
 
-    def zone_for(self, question: Question) -> Zone | None:
-        """The zone that answers the question, or nothing where its servers cannot be reached."""
+    def ask(self, question: Question) -> Reply | None:
+        """What those say that are in charge of the name; nothing where they cannot be reached."""
 
 
-def resolve(world: ZoneFinder, question: Question) -> Response | Unanswered:
+def resolve(world: Servers, question: Question) -> Response | Unanswered:
     """The response to the question, aliases followed; Unanswered where a server is missing."""
     answer: dict[RRset, None] = {}
     denial: dict[RRset, None] = {}
@@ -44,13 +43,10 @@ def resolve(world: ZoneFinder, question: Question) -> Response | Unanswered:
     rcode = rcodes.NOERROR
     while name is not None and name not in seen and len(seen) < LONGEST_CHAIN:
         seen.add(name)
-        zone = world.zone_for(Question(name, question.rdtype))
-        if zone is None:
+        reply = world.ask(Question(name, question.rdtype))
+        if reply is None or reply.referral:  # to servers that are in no plan
             return _unreachable(question)
-        reply = authority.answer(zone, Question(name, question.rdtype))
-        if reply.referral:  # to servers that are in no plan
-            return _unreachable(question)
-        if reply.rcode not in _USABLE:
+        if reply.rcode not in _USABLE or (reply.rcode == rcodes.YXDOMAIN and not reply.answer):
             return Unanswered(question, _refusal(reply))
         answer |= dict.fromkeys(reply.answer)
         denial |= dict.fromkeys(reply.authority)
@@ -59,12 +55,11 @@ def resolve(world: ZoneFinder, question: Question) -> Response | Unanswered:
     return Response(question, rcode, tuple(answer), tuple(denial), tuple(edes), upstream=UPSTREAM)
 
 
-def authoritative(world: ZoneFinder, question: Question) -> Response | Unanswered:
+def authoritative(world: Servers, question: Question) -> Response | Unanswered:
     """What the servers of the zone say, aliases not followed."""
-    zone = world.zone_for(question)
-    if zone is None:
+    reply = world.ask(question)
+    if reply is None:
         return _unreachable(question)
-    reply = authority.answer(zone, question)
     return Response(
         question, reply.rcode, reply.answer, reply.authority, reply.edes, upstream=UPSTREAM
     )

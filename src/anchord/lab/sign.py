@@ -12,8 +12,9 @@ from anchord.model.response import RRset
 from anchord.wire.embedded import canonical
 from anchord.wire.rdata import read_soa
 
-from .denial import Nsec3, make_chain, nsec3_parameters
+from .denial import Chain, Compact, DenialMethod, Nsec3, make_chain, nsec3_parameters
 from .keys import Key
+from .online import OnlineChain
 from .zones import INFRASTRUCTURE_TTL, Window, Zone
 
 
@@ -30,11 +31,20 @@ def sign(zone: Zone) -> None:
     if isinstance(zone.denial, Nsec3):
         zone.put(RRset(zone.apex, rdtypes.NSEC3PARAM, 0, (nsec3_parameters(zone.denial),)))
     zone.index()
-    zone.chain = make_chain(zone.apex, zone.nodes, zone.denial, denial_ttl(zone))
     for rrset in list(zone.records.values()):
         if zone.is_authoritative(rrset):
             zone.put(signed(zone, rrset))
-    zone.chain.change(lambda denial: signed(zone, denial))
+    zone.chain = signed_chain(zone, zone.denial)
+
+
+def signed_chain(zone: Zone, method: DenialMethod) -> Chain | OnlineChain:
+    """The denials of the zone by that method."""
+    ttl = denial_ttl(zone)
+    if isinstance(method, Compact) or method.minimal:
+        return OnlineChain(zone.apex, zone.nodes, method, ttl, lambda denial: signed(zone, denial))
+    chain = make_chain(zone.apex, zone.nodes, method, ttl)
+    chain.change(lambda denial: signed(zone, denial))
+    return chain
 
 
 def denial_ttl(zone: Zone) -> int:

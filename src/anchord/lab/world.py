@@ -13,13 +13,13 @@ from anchord.model.question import Question
 from anchord.model.response import Response, RRset, Unanswered
 from anchord.wire.text import records_to_text
 
-from . import keys, recursive
+from . import authority, keys, recursive
 from .faults import DAY, Stage, spoil
 from .keys import SECURE_ENTRY_POINT, ZONE_KEY
 from .plan import Plan
 from .sign import sign
 from .table import PLANS
-from .zones import INFRASTRUCTURE_TTL, Window, Zone, parse
+from .zones import INFRASTRUCTURE_TTL, Reply, Window, Zone, parse
 
 SIGNED_SINCE = DAY
 """Seconds before `now` at which good signatures begin."""
@@ -90,6 +90,17 @@ class World:
         """Every zone, signed and spoilt."""
         return map(self.zone, self._plans)
 
+    def ask(self, question: Question) -> Reply | None:
+        """What the servers say that are in charge of the name; None where they are unreachable."""
+        zone = self.zone_for(question)
+        if zone is None:
+            return None
+        reply = authority.answer(zone, question)
+        if question.rdtype == rdtypes.DS and question.name in self._plans:
+            for fault in self._draft(question.name).ds_faults:
+                reply = fault(question, reply)
+        return reply
+
     def zone_for(self, question: Question) -> Zone | None:
         """The zone whose servers answer the question; None where they cannot be reached.
 
@@ -127,6 +138,7 @@ class World:
                 parse(apex, plan.records),
                 Window(self.now - SIGNED_SINCE, self.now + SIGNED_FOR),
                 denial=plan.denial,
+                neighbour=self.zone,
             )
             self._give_keys(zone, plan)
             spoil(zone, plan.faults, Stage.BEFORE_SIGNING)

@@ -7,7 +7,7 @@ workbench: `sign.sign` fills it with keys, signatures and the chain of denial, a
 """
 
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from anchord.model import names, rcodes, rdtypes
@@ -19,6 +19,7 @@ from anchord.wire.text import rdata_from_text, rdata_to_text
 
 from .denial import BY_NSEC, Chain, DenialMethod
 from .keys import Key
+from .online import OnlineChain
 
 DATA_TTL = 300
 """Seconds; the TTL of records that say none, and of denials (RFC 9077)."""
@@ -61,6 +62,10 @@ AnswerFault = Callable[[Question, Reply], Reply]
 """How the servers of a zone change what they ought to say."""
 
 
+def _nobody(apex: Name) -> "Zone":
+    raise KeyError(apex)
+
+
 @dataclass(slots=True)
 class Zone:
     """Everything about one zone, open to be changed.
@@ -68,7 +73,9 @@ class Zone:
     `published` are the keys of the DNSKEY set, `key_signers` those that sign it, `zone_signers`
     those that sign the rest; all empty in an unsigned zone. `window` holds for every signature,
     `windows` for single types instead. `ds` is what the parent publishes, as RDATA. `chain` are
-    the signed denials. `answer_faults` change what the servers say.
+    the signed denials. `answer_faults` change what the servers say, `ds_faults` what is said to the
+    question for the zone's DS set, whoever answers it. `neighbour` finds the other zones of the
+    world, signed, for replaying what they say.
     """
 
     apex: Name
@@ -81,8 +88,10 @@ class Zone:
     zone_signers: list[Key] = field(default_factory=list)
     windows: dict[int, Window] = field(default_factory=dict)
     ds: list[bytes] = field(default_factory=list)
-    chain: Chain = field(default_factory=Chain)
+    chain: Chain | OnlineChain = field(default_factory=Chain)
     answer_faults: list[AnswerFault] = field(default_factory=list)
+    ds_faults: list[AnswerFault] = field(default_factory=list)
+    neighbour: Callable[[Name], "Zone"] = field(default=_nobody, repr=False)
     is_reachable: bool = True
     nodes: dict[Name, set[int]] = field(default_factory=dict)
 
@@ -185,6 +194,11 @@ def absolute(text: str, apex: Name) -> Name:
     if text.endswith(".") and not text.endswith("\\."):
         return name
     return names.join(names.labels(name) + names.labels(apex))
+
+
+def is_within(name: Name, owners: Iterable[str], apex: Name) -> bool:
+    """Whether `name`, a key, is one of those written so in the zone `apex`, or below one."""
+    return any(names.is_at_or_below(name, absolute(owner, apex).lower()) for owner in owners)
 
 
 def read_rdata(rdtype: int, text: str, apex: Name) -> bytes:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anchord.lab.denial import Nsec3, nsec3_hash, nsec3_owner
+from anchord.lab.denial import Chain, Nsec3, nsec3_hash, nsec3_owner
 from anchord.lab.plan import Plan
 from anchord.lab.zones import Zone
 from anchord.model import names, rdtypes
@@ -23,8 +23,13 @@ RECORDS = """
 """
 
 
+def chain_of(zone: Zone) -> Chain:
+    assert isinstance(zone.chain, Chain)
+    return zone.chain
+
+
 def owners(zone: Zone) -> list[str]:
-    return [names.to_text(denial.name) for denial in zone.chain.denials]
+    return [names.to_text(denial.name) for denial in chain_of(zone).denials]
 
 
 @given(
@@ -49,7 +54,7 @@ def test_nsec_links_every_name_with_data_in_canonical_order_and_around() -> None
         "e.n.t.z.lab.",
         "*.w.z.lab.",
     ]
-    following = [names.to_text(read_nsec(d.rdatas[0]).next_name) for d in zone.chain.denials]
+    following = [names.to_text(read_nsec(d.rdatas[0]).next_name) for d in chain_of(zone).denials]
     assert following == [*owners(zone)[1:], "z.lab."]
 
 
@@ -60,8 +65,8 @@ def test_nsec3_links_empty_non_terminals_too() -> None:
     existing = ["z", "b.z", "w.z", "*.w.z", "t.z", "n.t.z", "e.n.t.z", "cut.z"]
     existing += ["cut2.z", "er.cut2.z", "deep.er.cut2.z"]
     expected = sorted(nsec3_hash(names.from_text(name + ".lab"), method) for name in existing)
-    assert [position[0] for position in zone.chain.positions] == expected
-    records = [read_nsec3(denial.rdatas[0]) for denial in zone.chain.denials]
+    assert [position[0] for position in chain_of(zone).positions] == expected
+    records = [read_nsec3(denial.rdatas[0]) for denial in chain_of(zone).denials]
     assert [record.next_hash for record in records] == expected[1:] + expected[:1]
     assert {(r.iterations, r.salt, r.flags) for r in records} == {(2, b"\xab", 0)}
 
@@ -72,7 +77,7 @@ def test_opt_out_leaves_out_unsigned_delegations_and_what_is_above_them_alone() 
         assert zone.chain.matching(names.from_text(missing + ".z.lab")) is None
     for present in ("b", "n.t", "*.w", "w"):
         assert zone.chain.matching(names.from_text(present + ".z.lab")) is not None
-    assert all(read_nsec3(denial.rdatas[0]).is_opt_out for denial in zone.chain.denials)
+    assert all(read_nsec3(denial.rdatas[0]).is_opt_out for denial in chain_of(zone).denials)
 
 
 @pytest.mark.parametrize("denial", [Nsec3(), Nsec3(opt_out=True)])
@@ -120,12 +125,13 @@ def test_each_name_is_either_matched_or_covered(denial: Nsec3 | None, label: str
     name = names.from_text(label + ".z.lab")
     covering = zone.chain.covering(name)
     assert covering is not None
-    index = zone.chain.denials.index(covering)
-    start = zone.chain.positions[index]
-    end = zone.chain.positions[(index + 1) % len(zone.chain.positions)]
+    chain = chain_of(zone)
+    index = chain.denials.index(covering)
+    start = chain.positions[index]
+    end = chain.positions[(index + 1) % len(chain.positions)]
     position = (nsec3_hash(name, denial),) if denial else names.canonical_key(name)
-    if zone.chain.matching(name) is not None:
-        assert start == position
+    if chain.matching(name) is not None:
+        assert end == position
     elif start < end:
         assert start < position < end
     else:
@@ -135,7 +141,8 @@ def test_each_name_is_either_matched_or_covered(denial: Nsec3 | None, label: str
 def test_a_chain_of_one_name_covers_everything_else() -> None:
     zone = zone_of("@ A 192.0.2.1")
     assert owners(zone) == ["z.lab."]
-    assert zone.chain.covering(names.from_text("a.z.lab")) == zone.chain.denials[0]
+    assert zone.chain.covering(names.from_text("a.z.lab")) == chain_of(zone).denials[0]
+    assert zone.chain.covering(zone.apex) == chain_of(zone).denials[0]
 
 
 def test_an_empty_chain_covers_nothing() -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import dns.exception
 import pytest
 
-from anchord.lab.denial import Nsec3
+from anchord.lab.denial import Compact, Nsec3
 from anchord.lab.keys import derive
 from anchord.lab.plan import Plan
 from anchord.lab.sign import sign_rrset
-from anchord.lab.table import GOOD, TREE
+from anchord.lab.table import PLANS
 from anchord.lab.world import World
 from anchord.lab.zones import Window, to_zone_file
 from anchord.model import names, rdtypes
@@ -166,7 +166,17 @@ def test_duplicates_are_signed_once_and_order_does_not_matter() -> None:
     assert sign_rrset(rrset, key, apex, window) == sign_rrset(turned, key, apex, window)
 
 
-SOUND_PLANS = [plan for plan in (*TREE, *GOOD) if plan.algorithms and not plan.faults]
+BIND_KNOWS = {8, 10, 13, 14, 15, 16}
+BIND_REFUSES = {"maze.lab": "a wildcard delegates", "iterations.hostile": "too many iterations"}
+SOUND_PLANS = [
+    plan
+    for plan in PLANS
+    if set(plan.algorithms) & BIND_KNOWS
+    and not plan.faults
+    and plan.zone not in BIND_REFUSES
+    and not (isinstance(plan.denial, Compact) or plan.denial.minimal)  # nothing to be seen offline
+]
+WORLD = World(int(time.time()))
 
 
 @pytest.mark.skipif(
@@ -174,7 +184,7 @@ SOUND_PLANS = [plan for plan in (*TREE, *GOOD) if plan.algorithms and not plan.f
 )
 @pytest.mark.parametrize("plan", SOUND_PLANS, ids=lambda plan: plan.zone)
 def test_bind_accepts_every_good_zone(plan: Plan, tmp_path: Path) -> None:
-    zone = World(int(time.time())).zone(plan.apex)
+    zone = WORLD.zone(plan.apex)
     path = tmp_path / "zone"
     path.write_text(to_zone_file(zone))
     combined = ["-z"] if plan.has_combined_key else []
