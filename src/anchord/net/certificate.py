@@ -45,7 +45,7 @@ def spki(der: bytes) -> bytes:
     """
     start, end = _inside(der, 0, _SEQUENCE)
     position, end = _inside(der, start, _SEQUENCE)
-    if der[position] == _VERSION:
+    if der[position : position + 1] == bytes((_VERSION,)):
         position = _after(der, position)
     for _ in range(5):
         position = _after(der, position)
@@ -53,6 +53,18 @@ def spki(der: bytes) -> bytes:
     if der[position] != _SEQUENCE or following > end:
         raise ValueError("the certificate has no public key where it should be")
     return der[position:following]
+
+
+def tbs(der: bytes) -> bytes:
+    """What the issuer of a certificate signed, its TBSCertificate, octet for octet.
+
+    RFC 5280 section 4.1. Raises ValueError where that is not what it holds.
+    """
+    start, end = _inside(der, 0, _SEQUENCE)
+    following = _after(der, start)
+    if der[start] != _SEQUENCE or following > end:
+        raise ValueError("the certificate has no contents where they should be")
+    return der[start:following]
 
 
 def pin(der: bytes) -> str:

@@ -1,12 +1,7 @@
 """TLS to a server whose identity is proven, or no connection at all (RFC 8310 section 5).
 
-The server is authenticated by its name: the certificate's chain ends in a trusted CA, and one of
-its names is the one we asked for, or its IP address where we asked for an address. Or it is
-authenticated by its key: where pins are given, the certificate's public key must be one of them,
-and then nobody else has to vouch for it; names, dates and CA do not count, so that a self-signed
-certificate will do (RFC 7858 section 4.2). Only the server's own certificate is compared, since
-whoever is in between could present any other one beside it. Pins together with a CA file ask for
-both. There is no setting that accepts an unproven server.
+Who the server must prove to be is an `Identity`. There is no setting that accepts an unproven
+server.
 
 `ssl.SSLObject` over memory buffers is driven by hand: `trio.SSLStream` cannot resume a session.
 """
@@ -14,15 +9,14 @@ both. There is no setting that accepts an unproven server.
 import contextlib
 import re
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
 
 import trio
 
 from anchord.model.errors import AnchordError
 
-from .certificate import Described, describe, pin
+from .identity import Identity, TlsError, refusal
 from .tcp import TcpChannel, in_words
 
 RECORD = 16384
@@ -46,12 +40,6 @@ of the time that the caller has left: a cause without details is better than no 
 _WRONG_PLACE = "correct the scheme or the port of the URL"
 
 Connect: TypeAlias = Callable[[], Awaitable[TcpChannel]]
-
-
-class TlsError(AnchordError):
-    """No TLS connection: the peer cannot or must not be spoken to. The message is for people."""
-
-    exit_status = 3
 
 
 class TlsChannel:
@@ -108,12 +96,17 @@ class TlsChannel:
         """As `Channel`."""
         self._tcp.acknowledge()
 
-    def close(self) -> None:
-        """As `Channel`, with the farewell that TLS asks for (RFC 8446 section 6.1)."""
+    def close(self, last_words: bytes = b"") -> None:
+        """As `Channel`, with the farewell that TLS asks for (RFC 8446 section 6.1).
+
+        The protocol above may have last words, which get there if the socket takes them now.
+        """
         if self.on_close is not None:
             self.on_close(self._tls)
             self.on_close = None
         with contextlib.suppress(ssl.SSLError, ValueError):
+            if last_words:
+                self._tls.write(last_words)
             self._tls.unwrap()  # the peer's farewell is not waited for
         self._tcp.send_some(self._outgoing.read())
         self._tcp.close()
@@ -163,31 +156,20 @@ class ClientContexts:
 class TlsClient:
     """Opens TLS connections to one server, and resumes its sessions.
 
-    `name` is the DNS name or the IP address that the server must prove to have. `alpn` is
-    offered; a server that chooses another protocol is refused, one that chooses none only with
-    `requires_alpn`. `pins` are `sha256/BASE64` of the server's SPKI; see the module.
+    `alpn` is offered; a server that chooses another protocol is refused, one that chooses none
+    only with `requires_alpn`.
     """
 
     def __init__(
-        self,
-        name: str,
-        *,
-        alpn: str,
-        requires_alpn: bool,
-        contexts: ClientContexts,
-        ca_file: str = "",
-        pins: Sequence[str] = (),
+        self, identity: Identity, *, alpn: str, requires_alpn: bool, contexts: ClientContexts
     ) -> None:
-        self._name = name
+        self._identity = identity
         self._alpn = alpn
         self._requires_alpn = requires_alpn
         self._contexts = contexts
-        self._ca_file = ca_file
-        self._pins = frozenset(pins)
-        self._checks_chain = not pins or bool(ca_file)
         self._session: ssl.SSLSession | None = None
         self._proven_at = 0.0
-        if ca_file:
+        if identity.ca_file:
             self._context()  # a file that is missing is told before the first query
 
     async def open(self, connect: Connect) -> TlsChannel:
@@ -199,7 +181,10 @@ class TlsClient:
         try:
             return await self._open(connect)
         except ssl.SSLCertVerificationError as error:
-            raise refusal(error, self._name, await self._look(connect)) from error
+            seen = await self._look(connect)
+            raise refusal(
+                error.verify_code, error.verify_message, self._identity.name, seen
+            ) from error
         except ssl.SSLError as error:
             raise self._in_words(error) from error
 
@@ -221,14 +206,18 @@ class TlsClient:
 
     def _context(self) -> ssl.SSLContext:
         return self._contexts.get(
-            alpn=self._alpn, checks_chain=self._checks_chain, ca_file=self._ca_file
+            alpn=self._alpn,
+            checks_chain=self._identity.checks_chain,
+            ca_file=self._identity.ca_file,
         )
 
     def _wrap(
         self, tcp: TcpChannel, context: ssl.SSLContext, session: ssl.SSLSession | None
     ) -> tuple[TlsChannel, ssl.SSLObject]:
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = context.wrap_bio(incoming, outgoing, server_hostname=self._name, session=session)
+        tls = context.wrap_bio(
+            incoming, outgoing, server_hostname=self._identity.name, session=session
+        )
         return TlsChannel(tcp, tls, incoming, outgoing), tls
 
     async def _prove(self, channel: TlsChannel, tls: ssl.SSLObject) -> None:
@@ -245,13 +234,9 @@ class TlsClient:
                 f"the server speaks {chosen or 'no protocol that it names'}, not {self._alpn}",
                 remedy=_WRONG_PLACE,
             )
-        if self._pins:
-            seen = _pin_of(tls)
-            if seen not in self._pins:
-                raise TlsError(
-                    f"the server's key is {seen}, which is none of the pins",
-                    remedy="pin it only if the operator confirms that it is theirs",
-                )
+        self._identity.check_key(tls.getpeercert(binary_form=True) or b"")
+        if self._identity.chain_hashes and not channel.is_resumed:  # it was checked when it began
+            self._identity.check_chain(_proven_chain(tls))
 
     def _keep_session(self, tls: ssl.SSLObject) -> None:
         self._session = tls.session
@@ -289,14 +274,12 @@ class TlsClient:
         return TlsError(_broken(error))
 
 
-def _pin_of(tls: ssl.SSLObject) -> str:
-    """The pin of the server's certificate. Raises TlsError where there is none to be read."""
-    try:
-        return pin(tls.getpeercert(binary_form=True) or b"")
-    except ValueError as error:
-        raise TlsError(
-            f"the server's key cannot be read: {error}", remedy="have its operator look at it"
-        ) from error
+def _proven_chain(tls: Any) -> list[bytes]:
+    """The certificates of a full handshake, from the server's own up to the CA's, in DER."""
+    if hasattr(tls, "get_verified_chain"):  # from Python 3.13 on
+        return list(tls.get_verified_chain())
+    encoding_der = 2  # _ssl.ENCODING_DER
+    return [one.public_bytes(encoding_der) for one in tls._sslobj.get_verified_chain()]  # noqa: SLF001 - before Python 3.13 there is no other way
 
 
 def _words(error: ssl.SSLError) -> str:
@@ -329,57 +312,3 @@ def _make_context(alpn: str, checks_chain: bool, ca_file: str) -> ssl.SSLContext
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols([alpn])
     return context
-
-
-# ------------ Certificates that were refused, in words ------------
-
-_NOT_YET_VALID, _EXPIRED, _SELF_SIGNED = 9, 10, 18
-_UNKNOWN_CA = frozenset({2, 19, 20, 21})
-_WRONG_NAME = frozenset({62, 64})
-"""OpenSSL's codes, X509_V_ERR_*."""
-
-
-def refusal(error: ssl.SSLCertVerificationError, name: str, der: bytes | None) -> TlsError:
-    """Why the certificate of the server that should be `name` was refused, and what to do.
-
-    `der` is what could be seen of it. A certificate of the chain above it may be the culprit.
-    """
-    seen = describe(der) if der else None
-    code = error.verify_code
-    if code == _EXPIRED:
-        return TlsError(
-            _expiry(seen),
-            remedy="see whether this machine's clock is right; else its operator must renew it",
-        )
-    if code == _NOT_YET_VALID:
-        begins = f"{seen.not_before:%Y-%m-%d %H:%M} UTC" if seen else "later"
-        return TlsError(
-            f"the certificate is valid from {begins}",
-            remedy="see whether this machine's clock is right",
-        )
-    if code in _WRONG_NAME:
-        names = f"is for {seen.names_in_words}, not" if seen else "is not"
-        return TlsError(
-            f"the certificate {names} for {name}",
-            remedy="correct the name in the upstream's URL, if it is not somebody in between",
-        )
-    if code == _SELF_SIGNED:
-        return TlsError(
-            "the certificate is self-signed",
-            remedy="where the upstream is yours, name its key in pins, or it in ca_file",
-        )
-    if code in _UNKNOWN_CA:
-        issuer = f"by {seen.issuer}" if seen and seen.issuer else "by a CA"
-        return TlsError(
-            f"the certificate was issued {issuer}, which is not trusted here",
-            remedy="where the upstream is yours, name its CA in ca_file; else this machine lacks "
-            "CA certificates, or somebody is in between",
-        )
-    return TlsError(f"the certificate is not accepted: {error.verify_message}")
-
-
-def _expiry(seen: Described | None) -> str:
-    if seen and seen.not_after > datetime.now(UTC):
-        return "a certificate above the server's own has expired"
-    since = f" on {seen.not_after:%Y-%m-%d %H:%M} UTC" if seen else ""
-    return f"the certificate expired{since}"

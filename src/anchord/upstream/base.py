@@ -43,6 +43,7 @@ class Counters:
     `queries` counts what callers asked, `replies` what they got. `handshakes` counts new
     connections and `resumptions` those among them that took up a TLS session. `replays` counts
     queries that moved to a fresh connection, and `mismatches` messages that answered nothing.
+    `refutations` counts its answers that could not be proven while another upstream's could.
     """
 
     queries: int = 0
@@ -52,6 +53,7 @@ class Counters:
     replays: int = 0
     retransmissions: int = 0
     mismatches: int = 0
+    refutations: int = 0
 
 
 class Kind(StrEnum):
@@ -64,21 +66,28 @@ class Kind(StrEnum):
     CLOSED = "closed"
     MALFORMED = "malformed"
     BUSY = "busy"
+    LIMITED = "limited"
+    """It answers less often than it is asked, and says so."""
+    STATUS = "status"
+    """An HTTP server answered, and its status says that it is not with DNS."""
 
 
 class UpstreamError(AnchordError):
     """An upstream gave no reply to a query.
 
-    `kind` is for decisions, the message for people. `ede` is 24 where what came was no DNS, else
-    23 (RFC 8914), and its text names the upstream.
+    `kind` is for decisions, the message for people. `ede` is 24 where what came was no DNS, 31
+    where the upstream limits us, else 23 (RFC 8914), and its text names the upstream.
     """
 
     exit_status = 3
+    ede: Ede
 
     def __init__(self, upstream: str, kind: Kind, cause: str, remedy: str = "") -> None:
         self.kind = kind
-        is_malformed = kind is Kind.MALFORMED
-        code = EdeCode.INVALID_DATA if is_malformed else EdeCode.NETWORK_ERROR
+        code = _CODES.get(kind, EdeCode.NETWORK_ERROR)
         super().__init__(
             cause, where=upstream, remedy=remedy, ede=Ede(code, f"{upstream}: {cause}")
         )
+
+
+_CODES = {Kind.MALFORMED: EdeCode.INVALID_DATA, Kind.LIMITED: EdeCode.RATE_LIMITED}

@@ -6,12 +6,14 @@ from dataclasses import replace
 import trio
 
 from anchord.model.errors import AnchordError
-from anchord.net.tls import ClientContexts, TlsChannel, TlsClient
+from anchord.net.identity import Identity
+from anchord.net.tls import ClientContexts, TlsClient
 
 from .base import Upstream
 from .bootstrap import Dialer
 from .datagram import DatagramUpstream
-from .stream import StreamUpstream
+from .framed import FramedCarrier
+from .shared import SharedUpstream
 from .url import Endpoint
 
 ALPN_DOT = "dot"
@@ -45,24 +47,26 @@ def _build(
         )
     dial = Dialer(endpoint)
     if endpoint.scheme == "tls":
-        client = TlsClient(
+        identity = Identity(
             endpoint.host.partition("%")[0],  # a link's zone is this machine's own business
-            alpn=ALPN_DOT,
-            requires_alpn=False,
-            contexts=contexts,
-            ca_file=endpoint.ca_file,
-            pins=endpoint.pins,
+            endpoint.ca_file,
+            frozenset(endpoint.pins),
         )
+        client = TlsClient(identity, alpn=ALPN_DOT, requires_alpn=False, contexts=contexts)
 
-        async def open_tls() -> TlsChannel:
-            return await client.open(dial)
+        async def open_tls() -> FramedCarrier:
+            return FramedCarrier(await client.open(dial))
 
-        return StreamUpstream(url, open_tls, nursery, is_encrypted=True)
+        return SharedUpstream(url, open_tls, nursery, is_encrypted=True)
+
+    async def open_tcp() -> FramedCarrier:
+        return FramedCarrier(await dial())
+
     if endpoint.scheme == "tcp":
-        return StreamUpstream(url, dial, nursery, is_encrypted=False)
+        return SharedUpstream(url, open_tcp, nursery, is_encrypted=False)
     if endpoint.scheme == "udp":
-        over_tcp = StreamUpstream(
-            str(replace(endpoint, scheme="tcp")), dial, nursery, is_encrypted=False
+        over_tcp = SharedUpstream(
+            str(replace(endpoint, scheme="tcp")), open_tcp, nursery, is_encrypted=False
         )
         return DatagramUpstream(endpoint, over_tcp)
     raise AnchordError(f"{endpoint.scheme}:// is not built yet", where=url, remedy="use tls://")

@@ -1,67 +1,48 @@
-"""One stream to an upstream: queries pipelined, replies in any order (RFC 7766 section 6.2).
+"""One connection to an upstream and who waits for replies over it, whatever the protocol.
 
-Two tasks serve it. The writer sends everything that was asked in one turn of the scheduler in one
-piece, which under TLS is one record. The reader matches replies, and wakes when `pool` wants to
-look at the connection again. Sharing a connection, and asking again elsewhere, is for `stream`.
+Two tasks serve it. The writer sends what was asked in one turn of the scheduler in one go. The
+reader matches replies, and wakes when `pool` wants to look at the connection again. Sharing a
+connection, and asking again elsewhere, is for `shared`.
 """
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import partial
 
 import outcome
 import trio
 
-from anchord.net.tcp import Channel, in_words
-from anchord.wire.framing import Unframer, frame
-from anchord.wire.message import HEADER
+from anchord.net.tcp import in_words
 
 from .base import Counters, Kind
-from .matching import is_error_without_question, repeats_question, with_id
+from .carrier import CLOSED, Carrier, EndedError, Fault
+from .matching import is_error_without_question, repeats_question
 from .pool import RoundTrip, State, Usage
-
-
-class Fault(NamedTuple):
-    """Why there is no reply."""
-
-    kind: Kind
-    cause: str
-    remedy: str = ""
 
 
 @dataclass(eq=False, slots=True)
 class Waiter:
     """A task that waits for the reply to its query.
 
-    `places` are the tables in which it stands, each with its key there: the queue for a
-    connection, or one or two connections. `sends` is how many of those have had the query.
+    `places` are where it stands, each with how to leave it: the queue for a connection, or one or
+    two connections. `sends` is how many of those have had the query.
     """
 
     query: bytes
     question: bytes
     task: trio.lowlevel.Task
     sends: int = 0
-    places: list[tuple[dict[Any, Any], Any]] = field(default_factory=list)
-
-    def enter(self, table: dict[Any, Any], key: Any, value: Any) -> None:
-        """Puts the waiter into a table, under a key that is free."""
-        table[key] = value
-        self.places.append((table, key))
+    places: dict[object, Callable[[], None]] = field(default_factory=dict)
 
     def leave(self) -> None:
-        """Takes the waiter out of every table: a later reply finds nobody."""
-        for table, key in self.places:
-            del table[key]
-        self.places.clear()
+        """Takes the waiter out of every place: a later reply finds nobody."""
+        while self.places:
+            _, leave = self.places.popitem()
+            leave()
 
-    def leave_only(self, table: dict[Any, Any]) -> None:
-        """Takes the waiter out of this table."""
-        for place in self.places:
-            if place[0] is table:
-                self.places.remove(place)
-                del table[place[1]]
-                break
+    def leave_only(self, place: object) -> None:
+        """Takes the waiter out of this place, where it stands."""
+        self.places.pop(place)()
 
     def finish(self, result: bytes | Fault) -> None:
         """Leaves, and wakes the task."""
@@ -70,33 +51,35 @@ class Waiter:
 
 
 class Connection:
-    """Queries and replies over one channel, which it owns, while `run` runs.
+    """Queries and replies over one carrier, which it owns, while `run` runs.
 
     `on_doubt` is called when the connection has become suspicious; it should retire it.
+    `on_return` is called with a waiter that this connection has let go without a reply.
     """
 
     def __init__(
         self,
-        channel: Channel,
+        carrier: Carrier,
         round_trip: RoundTrip,
         counters: Counters,
         *,
         idle_limit: float,
         on_doubt: "Callable[[Connection], None]",
+        on_return: Callable[[Waiter, Fault], None],
     ) -> None:
         self.usage = Usage(used_at=trio.current_time())
-        self._channel = channel
+        self._carrier = carrier
         self._round_trip = round_trip
         self._counters = counters
         self._idle_limit = idle_limit
         self._on_doubt = on_doubt
+        self._on_return = on_return
         self._waiting: dict[int, tuple[Waiter, float]] = {}
-        self._outbox: list[bytes] = []
         self._idle_writer: trio.lowlevel.Task | None = None
         self._alarm = trio.CancelScope()
         self._whole = trio.CancelScope()
         self._is_retired = False
-        self._fault = Fault(Kind.CLOSED, "the connection was closed before the reply")
+        self._fault = CLOSED
 
     @property
     def waiters(self) -> list[Waiter]:
@@ -109,22 +92,27 @@ class Connection:
         return len(self._waiting)
 
     @property
+    def is_dismissed(self) -> bool:
+        """Whether the server takes no more queries, but may answer those that it has."""
+        return not self._carrier.is_open
+
+    @property
     def can_carry_more(self) -> bool:
         """Whether a query may be given to it now."""
-        return not self._is_retired and self._judge(trio.current_time())[0] is State.USABLE
+        return (
+            not self._is_retired
+            and self._carrier.is_open
+            and self._judge(trio.current_time())[0] is State.USABLE
+        )
 
     def submit(self, waiter: Waiter) -> None:
         """Takes a query on. It leaves with all others of this turn of the scheduler."""
         now = trio.current_time()
-        identifier = secrets.randbits(16)
-        while identifier in self._waiting:
-            identifier = secrets.randbits(16)
+        number = self._carrier.post(waiter.query)
         waiter.sends += 1
-        waiter.enter(self._waiting, identifier, (waiter, now))
-        self._outbox.append(frame(with_id(waiter.query, identifier)))
-        if self._idle_writer is not None:
-            trio.lowlevel.reschedule(self._idle_writer)
-            self._idle_writer = None
+        waiter.places[self] = partial(self._let_go, number)
+        self._waiting[number] = waiter, now
+        self._wake_writer()
         self.usage.sent(now)
         if self.usage.silent_since == now:
             _, look_again = self._judge(now)
@@ -144,13 +132,13 @@ class Connection:
         """Who still waits, taken out of this connection; other places of theirs remain."""
         waiters = self.waiters
         for waiter in waiters:
-            waiter.leave_only(self._waiting)
+            waiter.leave_only(self)
         return waiters
 
     async def run(self) -> Fault:
         """Serves the connection until it ends; returns why. Who waits then is to be `abandon`ed.
 
-        Raises nothing of its own; when cancelled it closes the channel all the same.
+        Raises nothing of its own; when cancelled it closes the carrier all the same.
         """
         try:
             with self._whole:
@@ -161,20 +149,20 @@ class Connection:
                     nursery.cancel_scope.cancel()
         finally:
             self._is_retired = True
-            self._channel.close()
+            self._carrier.close()
         return self._fault
+
+    # ------------ The writer ------------
 
     async def _write(self) -> None:
         try:
             while True:
-                if not self._outbox:
+                if not self._carrier.has_unsent:
                     await self._wait_for_work()
-                queries = b"".join(self._outbox)
-                self._outbox.clear()
-                await self._channel.send_all(queries)
+                await self._carrier.send()
         except OSError as error:
             self._is_retired = True  # the reader learns the rest: a reply may have come before
-            self._fault = Fault(Kind.CLOSED, f"the connection broke: {in_words(error)}")
+            self._fault = _broken(error)
 
     async def _wait_for_work(self) -> None:
         def abort(_raise_cancel: object) -> trio.lowlevel.Abort:
@@ -184,52 +172,69 @@ class Connection:
         self._idle_writer = trio.lowlevel.current_task()
         await trio.lowlevel.wait_task_rescheduled(abort)
 
+    def _wake_writer(self) -> None:
+        if self._idle_writer is not None and self._carrier.has_unsent:
+            trio.lowlevel.reschedule(self._idle_writer)
+            self._idle_writer = None
+
+    # ------------ The reader ------------
+
     async def _read(self) -> None:
-        unframer = Unframer()
-        while not (self._is_retired and not self._waiting):
-            state, look_again = self._judge(trio.current_time())
-            if state is State.DOUBTED and not self._is_retired:
-                self._on_doubt(self)
-            elif state is State.IDLE:
-                return
-            with trio.CancelScope(deadline=look_again) as self._alarm:
-                if not await self._read_on(unframer):
-                    return
-
-    async def _read_on(self, unframer: Unframer) -> bool:
-        """Reads until the connection is to be judged (cancelled then), or for good (False)."""
         try:
-            while data := await self._channel.receive():
-                now = trio.current_time()
-                self.usage.heard(now)
-                for message in unframer.feed(data):
-                    if len(message) < HEADER:
-                        self._fault = Fault(Kind.MALFORMED, "what it sends is no DNS")
-                        return False
-                    self._take(message, now)
-                if self._waiting:
-                    self._channel.acknowledge()
-                elif self._is_retired:
-                    return False
+            while not self._is_done:
+                state, look_again = self._judge(trio.current_time())
+                if state is State.DOUBTED and not self._is_retired:
+                    self._on_doubt(self)
+                elif state is State.IDLE:
+                    return
+                with trio.CancelScope(deadline=look_again) as self._alarm:
+                    await self._read_on()
+        except EndedError as error:
+            self._fault = error.fault
         except OSError as error:
-            self._fault = Fault(Kind.CLOSED, f"the connection broke: {in_words(error)}")
-            return False
-        if not unframer.is_empty:
-            self._fault = Fault(Kind.CLOSED, "the connection was closed in mid-reply")
-        return False
+            self._fault = _broken(error)
 
-    def _take(self, message: bytes, now: float) -> None:
-        """Hands a message to who waits for it, if anybody does."""
-        found = self._waiting.get(int.from_bytes(message[:2]))
-        if found is None or not (
-            repeats_question(message, found[0].question) or is_error_without_question(message)
-        ):
+    async def _read_on(self) -> None:
+        """Reads until the connection is to be judged (cancelled then), or is done."""
+        while not self._is_done:
+            came = await self._carrier.receive()
+            now = trio.current_time()
+            self.usage.heard(now)
+            for number, result in came:
+                self._take(number, result, now)
+            self._is_retired = self._is_retired or not self._carrier.is_open
+            self._wake_writer()
+            if self._waiting:
+                self._carrier.acknowledge()
+
+    @property
+    def _is_done(self) -> bool:
+        return self._is_retired and not self._waiting
+
+    def _take(self, number: int, result: bytes | Fault, now: float) -> None:
+        """Hands a reply to who waits for it, if anybody does."""
+        if number not in self._waiting:
             self._counters.mismatches += 1
             return
-        waiter, sent_at = found
-        self.usage.answered += 1
-        self._round_trip.measured(now - sent_at)
-        waiter.finish(message)
+        waiter, sent_at = self._waiting[number]
+        if isinstance(result, Fault):
+            waiter.leave_only(self)
+            self._on_return(waiter, result)
+        elif repeats_question(result, waiter.question) or is_error_without_question(result):
+            self._counters.resumptions += self._carrier.is_resumed and not self.usage.answered
+            self.usage.answered += 1
+            self._round_trip.measured(now - sent_at)
+            waiter.finish(result)
+        else:
+            self._counters.mismatches += 1
+            if self._carrier.answers_once:
+                waiter.leave_only(self)
+                self._on_return(waiter, _ANOTHER_QUESTION)
+
+    def _let_go(self, number: int) -> None:
+        del self._waiting[number]
+        self._carrier.forget(number)
+        self._wake_writer()
 
     def _judge(self, now: float) -> tuple[State, float]:
         return self.usage.judge(
@@ -238,3 +243,10 @@ class Connection:
             patience=self._round_trip.patience,
             idle_limit=self._idle_limit,
         )
+
+
+def _broken(error: OSError) -> Fault:
+    return Fault(Kind.CLOSED, f"the connection broke: {in_words(error)}")
+
+
+_ANOTHER_QUESTION = Fault(Kind.MALFORMED, "its reply is to another question")

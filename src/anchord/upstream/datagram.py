@@ -22,7 +22,7 @@ from .base import Counters, Kind, UpstreamError
 from .bootstrap import addresses_of
 from .matching import is_error_without_question, question_of, repeats_question, with_id
 from .pool import RoundTrip
-from .stream import StreamUpstream
+from .shared import SharedUpstream
 from .url import Endpoint
 
 SENDS = 3
@@ -46,7 +46,7 @@ class DatagramUpstream:
 
     is_encrypted = False
 
-    def __init__(self, endpoint: Endpoint, over_tcp: StreamUpstream) -> None:
+    def __init__(self, endpoint: Endpoint, over_tcp: SharedUpstream) -> None:
         self.counters = Counters()
         self._endpoint = endpoint
         self._over_tcp = over_tcp

@@ -53,10 +53,14 @@ class Endpoint:
         """Whether the host is an IP address."""
         return is_address(self.host)
 
-    def __str__(self) -> str:
+    @property
+    def authority(self) -> str:
+        """Host and port as in a URL, the port only where it is not the scheme's own."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        port = "" if self.port == PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{host}{port}{self.path}"
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.path}"
 
 
 def parse(

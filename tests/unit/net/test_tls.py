@@ -9,8 +9,9 @@ import trio
 from anchord.model.errors import AnchordError
 from anchord.net import tls
 from anchord.net.certificate import pin
+from anchord.net.identity import Identity, TlsError
 from anchord.net.tcp import TcpChannel, connect
-from anchord.net.tls import ClientContexts, TlsChannel, TlsClient, TlsError
+from anchord.net.tls import ClientContexts, TlsChannel, TlsClient
 from support.certificates import DAY, NOW, Issued, make
 from support.peers import Conduct, Stream, StreamPeer, abort, keep_silent
 
@@ -49,13 +50,9 @@ class Scene:
         pins: Sequence[str] = (),
         requires_alpn: bool = False,
     ) -> TlsClient:
+        identity = Identity(name, self.ca_file if ca_file is None else ca_file, frozenset(pins))
         return TlsClient(
-            name,
-            alpn="dot",
-            requires_alpn=requires_alpn,
-            contexts=ClientContexts(),
-            ca_file=self.ca_file if ca_file is None else ca_file,
-            pins=pins,
+            identity, alpn="dot", requires_alpn=requires_alpn, contexts=ClientContexts()
         )
 
     async def dial(self) -> TcpChannel:
@@ -439,10 +436,9 @@ def test_a_ca_file_that_cannot_be_used_is_told_at_once(
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_bytes(content)
+    identity = Identity(NAME, str(path))
     with pytest.raises(AnchordError) as caught:
-        TlsClient(
-            NAME, alpn="dot", requires_alpn=False, contexts=ClientContexts(), ca_file=str(path)
-        )
+        TlsClient(identity, alpn="dot", requires_alpn=False, contexts=ClientContexts())
     assert caught.value.where == str(path)
     assert caught.value.exit_status == 2
     assert told in caught.value.problem

@@ -1,4 +1,6 @@
-"""TCP and TLS: one connection shared by every query, replaced without anybody noticing.
+"""One connection shared by every query, and replaced without anybody noticing.
+
+This is every transport that has connections: TCP, DoT, DoH and DoQ differ in their carriers.
 
 1. A query goes to the connection that is open, if `pool` finds it usable. Else it queues for the
    one that is being opened: many queries, one handshake.
@@ -6,18 +8,20 @@
    it is asked once more over a fresh one, and that is no failure. The silent one is still heard
    out, and the first reply counts.
 3. A connection that ends before it has ever answered fails its queries: asking again would not
-   help.
+   help. Unless the server says that it has done nothing with them.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import trio
 
 from anchord.model.errors import AnchordError
-from anchord.net.tcp import Channel, UnreachableError, in_words
+from anchord.net.tcp import UnreachableError, in_words
 
 from .base import Counters, Kind, UpstreamError
-from .connection import Connection, Fault, Waiter
+from .carrier import Carrier, EndedError, Fault
+from .connection import Connection, Waiter
 from .matching import question_of
 from .pool import IDLE_LIMIT, IN_FLIGHT, RoundTrip
 
@@ -28,16 +32,16 @@ SENDS = 2
 """Connections over which one query is sent: the one that was open, and a fresh one."""
 
 
-class StreamUpstream:
-    """An upstream over TCP or TLS. Its tasks live in the nursery.
+class SharedUpstream:
+    """An upstream behind one connection at a time. Its tasks live in the nursery.
 
-    `open_channel` makes one new connection; it raises OSError or AnchordError.
+    `open_carrier` makes one new connection; it raises OSError or AnchordError.
     """
 
     def __init__(
         self,
         url: str,
-        open_channel: Callable[[], Awaitable[Channel]],
+        open_carrier: Callable[[], Awaitable[Carrier]],
         nursery: trio.Nursery,
         *,
         is_encrypted: bool,
@@ -46,11 +50,11 @@ class StreamUpstream:
         self.is_encrypted = is_encrypted
         self.counters = Counters()
         self._url = url
-        self._open_channel = open_channel
+        self._open_carrier = open_carrier
         self._nursery = nursery
         self._idle_limit = idle_limit
         self._round_trip = RoundTrip()
-        self._queue: dict[Waiter, Waiter] = {}
+        self._queue: dict[Waiter, None] = {}
         self._current: Connection | None = None
         self._is_opening = False
         self._is_closed = False
@@ -65,7 +69,7 @@ class StreamUpstream:
         await trio.lowlevel.checkpoint_if_cancelled()
         in_flight = self._current.in_flight if self._current is not None else 0
         if self._is_closed:
-            raise UpstreamError(self._url, *_CLOSING)
+            raise self._error(_CLOSING)
         if len(self._queue) + in_flight >= IN_FLIGHT:
             raise UpstreamError(self._url, Kind.BUSY, f"{IN_FLIGHT} queries wait for it already")
         waiter = Waiter(query, question_of(query), trio.lowlevel.current_task())
@@ -78,7 +82,7 @@ class StreamUpstream:
 
         result: bytes | Fault = await trio.lowlevel.wait_task_rescheduled(abort)
         if isinstance(result, Fault):
-            raise UpstreamError(self._url, *result)
+            raise self._error(result)
         self.counters.replies += 1
         return result
 
@@ -91,27 +95,38 @@ class StreamUpstream:
             while self._tasks:
                 await self._closers.park()
 
+    def _error(self, fault: Fault) -> UpstreamError:
+        return UpstreamError(self._url, fault.kind, fault.cause, fault.remedy)
+
     # ------------ Who gets a query ------------
 
     def _assign(self, waiter: Waiter) -> None:
         """Gives a query to the open connection, or queues it for a new one."""
         if self._current is not None and not self._current.can_carry_more:
-            self._part_with(self._current)
+            if self._current.is_dismissed:
+                self._let_go(self._current)
+            else:
+                self._part_with(self._current)
         if self._current is not None:
             self._current.submit(waiter)
             return
-        waiter.enter(self._queue, waiter, waiter)
+        self._queue[waiter] = None
+        waiter.places[self] = partial(self._queue.__delitem__, waiter)
         if not self._is_opening:
             self._is_opening = True
             scope = trio.CancelScope()
             self._tasks.add(scope)
             self._nursery.start_soon(self._serve, scope)
 
-    def _part_with(self, connection: Connection) -> None:
-        """No more queries on a connection; what waits on it is asked elsewhere as well."""
+    def _let_go(self, connection: Connection) -> None:
+        """No more queries on a connection, which may still answer those that it has."""
         if self._current is connection:
             self._current = None
         connection.retire()
+
+    def _part_with(self, connection: Connection) -> None:
+        """No more queries on a connection; what waits on it is asked elsewhere as well."""
+        self._let_go(connection)
         if connection.usage.answered:
             for waiter in connection.waiters:
                 if waiter.sends < SENDS:
@@ -121,18 +136,26 @@ class StreamUpstream:
         """Whoever waited on a connection that has ended asks once more, or learns of the fault."""
         if self._current is connection:
             self._current = None
+        was_stale = bool(connection.usage.answered)
         for waiter in connection.abandon():
-            if waiter.places:
-                continue  # it is being asked elsewhere already
-            if connection.usage.answered and waiter.sends < SENDS and not self._is_closed:
-                self._replay(waiter)
-            else:
-                waiter.finish(fault)
+            self._go_on(waiter, fault, asks_again=was_stale or fault.is_unprocessed)
+
+    def _take_back(self, waiter: Waiter, fault: Fault) -> None:
+        """A query that a connection goes on without."""
+        self._go_on(waiter, fault, asks_again=fault.is_unprocessed)
+
+    def _go_on(self, waiter: Waiter, fault: Fault, *, asks_again: bool) -> None:
+        if waiter.places:
+            return  # it is being asked elsewhere already
+        if asks_again and waiter.sends < SENDS and not self._is_closed:
+            self._replay(waiter)
+        else:
+            waiter.finish(fault)
 
     def _dissolve_queue(self, fault: Fault) -> None:
         """There will be no new connection: whoever is not heard out elsewhere learns of it."""
         for waiter in list(self._queue):
-            waiter.leave_only(self._queue)
+            waiter.leave_only(self)
             if not waiter.places:
                 waiter.finish(fault)
 
@@ -148,11 +171,11 @@ class StreamUpstream:
         fault = _CLOSING
         try:
             with scope:
-                channel = await self._connect()
-                if isinstance(channel, Fault):
-                    fault = channel
+                carrier = await self._connect()
+                if isinstance(carrier, Fault):
+                    fault = carrier
                 else:
-                    connection = self._adopt(channel)
+                    connection = self._adopt(carrier)
                     fault = await connection.run()
         finally:
             if connection is None:
@@ -163,10 +186,10 @@ class StreamUpstream:
             self._tasks.remove(scope)
             self._closers.unpark_all()
 
-    async def _connect(self) -> Channel | Fault:
+    async def _connect(self) -> Carrier | Fault:
         try:
             with trio.fail_after(CONNECT_LIMIT):
-                return await self._open_channel()
+                return await self._open_carrier()
         except trio.TooSlowError:
             return Fault(Kind.TIMEOUT, f"no connection within {CONNECT_LIMIT:.0f} seconds")
         except UnreachableError as error:
@@ -174,25 +197,27 @@ class StreamUpstream:
             return Fault(kind, error.problem)
         except UpstreamError as error:
             return Fault(error.kind, error.problem, error.remedy)
+        except EndedError as error:
+            return error.fault
         except AnchordError as error:
             return Fault(Kind.TLS, error.problem, error.remedy)
         except OSError as error:
             return Fault(Kind.NETWORK, f"the connection broke: {in_words(error)}")
 
-    def _adopt(self, channel: Channel) -> Connection:
-        """Makes a new channel the open connection, and gives it what has queued."""
+    def _adopt(self, carrier: Carrier) -> Connection:
+        """Makes a new connection the open one, and gives it what has queued."""
         self.counters.handshakes += 1
-        self.counters.resumptions += channel.is_resumed
         self._is_opening = False
         self._current = Connection(
-            channel,
+            carrier,
             self._round_trip,
             self.counters,
             idle_limit=self._idle_limit,
             on_doubt=self._part_with,
+            on_return=self._take_back,
         )
         for waiter in list(self._queue):
-            waiter.leave_only(self._queue)
+            waiter.leave_only(self)
             self._current.submit(waiter)
         return self._current
 

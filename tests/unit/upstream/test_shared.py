@@ -8,14 +8,15 @@ import pytest
 import trio
 import trio.testing
 
-from anchord.net.tcp import Channel
+from anchord.net.identity import Identity
 from anchord.net.tls import ClientContexts, TlsClient
-from anchord.upstream import pool, stream
+from anchord.upstream import pool, shared
 from anchord.upstream.base import Kind, UpstreamError
 from anchord.upstream.bootstrap import Dialer
+from anchord.upstream.framed import FramedCarrier
 from anchord.upstream.pool import IDLE_LIMIT
-from anchord.upstream.stream import StreamUpstream
-from anchord.upstream.url import parse
+from anchord.upstream.shared import SharedUpstream
+from anchord.upstream.url import Endpoint, parse
 from anchord.wire.framing import frame
 from support.certificates import make
 from support.peers import (
@@ -39,7 +40,7 @@ class Scene:
         self.nursery = nursery
         self.secured = secured
         self.folder = folder
-        self.upstreams: list[StreamUpstream] = []
+        self.upstreams: list[SharedUpstream] = []
 
     async def peer(self, *conducts: Conduct) -> StreamPeer:
         tls = None
@@ -51,28 +52,23 @@ class Scene:
         await peer.start(self.nursery)
         return peer
 
-    def upstream(self, port: int, *, idle_limit: float = IDLE_LIMIT) -> StreamUpstream:
+    def upstream(self, port: int, *, idle_limit: float = IDLE_LIMIT) -> SharedUpstream:
         scheme = "tls" if self.secured else "tcp"
         endpoint = parse(f"{scheme}://127.0.0.1:{port}")
         dial = Dialer(endpoint)
-        client = TlsClient(
-            "127.0.0.1",
-            alpn="dot",
-            requires_alpn=True,
-            contexts=ClientContexts(),
-            ca_file=str(self.folder / "ca.pem") if self.secured else "",
-        )
+        identity = Identity("127.0.0.1", str(self.folder / "ca.pem") if self.secured else "")
+        client = TlsClient(identity, alpn="dot", requires_alpn=True, contexts=ClientContexts())
 
-        async def opener() -> Channel:
-            return await (client.open(dial) if self.secured else dial())
+        async def opener() -> FramedCarrier:
+            return FramedCarrier(await (client.open(dial) if self.secured else dial()))
 
-        made = StreamUpstream(
+        made = SharedUpstream(
             str(endpoint), opener, self.nursery, is_encrypted=self.secured, idle_limit=idle_limit
         )
         self.upstreams.append(made)
         return made
 
-    async def ask(self, *conducts: Conduct) -> tuple[StreamPeer, StreamUpstream]:
+    async def ask(self, *conducts: Conduct) -> tuple[StreamPeer, SharedUpstream]:
         peer = await self.peer(*conducts)
         return peer, self.upstream(peer.port)
 
@@ -88,6 +84,16 @@ async def scene(
             await upstream.aclose()
 
 
+def plain(endpoint: Endpoint, nursery: trio.Nursery) -> SharedUpstream:
+    """An upstream over TCP."""
+    dial = Dialer(endpoint)
+
+    async def opener() -> FramedCarrier:
+        return FramedCarrier(await dial())
+
+    return SharedUpstream(str(endpoint), opener, nursery, is_encrypted=False)
+
+
 class Gathered:
     """The results of several queries at once, in the order in which they were asked."""
 
@@ -95,14 +101,14 @@ class Gathered:
         self.replies: dict[int, bytes] = {}
         self.errors: dict[int, UpstreamError] = {}
 
-    async def one(self, upstream: StreamUpstream, index: int, query: bytes) -> None:
+    async def one(self, upstream: SharedUpstream, index: int, query: bytes) -> None:
         try:
             self.replies[index] = await upstream.exchange(query)
         except UpstreamError as error:
             self.errors[index] = error
 
 
-async def gather(upstream: StreamUpstream, *asked: bytes) -> Gathered:
+async def gather(upstream: SharedUpstream, *asked: bytes) -> Gathered:
     gathered = Gathered()
     async with trio.open_nursery() as nursery:
         for index, query in enumerate(asked):
@@ -394,10 +400,10 @@ async def test_where_no_fresh_connection_is_to_be_had_the_doubted_one_still_coun
     _, upstream = await scene.ask(answer(1, be_slow))
     await upstream.exchange(query_for())
 
-    async def fail() -> Channel:
+    async def fail() -> FramedCarrier:
         raise OSError
 
-    monkeypatch.setattr(upstream, "_open_channel", fail)
+    monkeypatch.setattr(upstream, "_open_carrier", fail)
     assert address_in(await upstream.exchange(query_for())) == "192.0.2.7"
 
 
@@ -479,8 +485,7 @@ async def test_a_refused_connection_is_told_with_the_upstreams_name(scene: Scene
 
 
 async def test_a_host_without_a_route_is_an_error_of_the_network(nursery: trio.Nursery) -> None:
-    dial = Dialer(parse("tcp://255.255.255.255"))
-    upstream = StreamUpstream("tcp://255.255.255.255", dial, nursery, is_encrypted=False)
+    upstream = plain(parse("tcp://255.255.255.255"), nursery)
     with pytest.raises(UpstreamError) as caught:
         await upstream.exchange(query_for())
     assert caught.value.kind is Kind.NETWORK
@@ -493,8 +498,7 @@ async def test_a_name_that_cannot_be_looked_up_is_told_by_the_query(
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(trio.socket, "getaddrinfo", fail)
-    dial = Dialer(parse("tcp://dns.example"))
-    upstream = StreamUpstream("tcp://dns.example", dial, nursery, is_encrypted=False)
+    upstream = plain(parse("tcp://dns.example"), nursery)
     with pytest.raises(UpstreamError, match="give its addresses") as caught:
         await upstream.exchange(query_for())
     assert caught.value.kind is Kind.NETWORK
@@ -524,7 +528,7 @@ async def test_what_is_no_dns_is_malformed(scene: Scene) -> None:
 async def test_a_connection_has_to_stand_in_time(
     nursery: trio.Nursery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "CONNECT_LIMIT", 0.1)
+    monkeypatch.setattr(shared, "CONNECT_LIMIT", 0.1)
     scene = Scene(tmp_path, nursery, secured=True)
     await scene.peer(keep_silent)  # for its CA
     silent = StreamPeer(keep_silent)
@@ -556,10 +560,10 @@ async def test_a_wrong_certificate_is_an_error_of_tls(
 async def test_too_many_queries_are_refused(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, *, connects: bool
 ) -> None:
-    monkeypatch.setattr(stream, "IN_FLIGHT", 3)
+    monkeypatch.setattr(shared, "IN_FLIGHT", 3)
     peer, upstream = await scene.ask(keep_silent)
     if not connects:
-        monkeypatch.setattr(upstream, "_open_channel", trio.sleep_forever)
+        monkeypatch.setattr(upstream, "_open_carrier", trio.sleep_forever)
     async with trio.open_nursery() as nursery:
         for _ in range(3):
             nursery.start_soon(upstream.exchange, query_for())

@@ -1,0 +1,75 @@
+"""What every transport with connections must be able to do: carry queries and replies.
+
+A carrier speaks one protocol over one connection and nothing else: it does not know who waits,
+what belongs to which question, or how long is too long. That is for `connection` and `shared`, so
+that DoT, DoH and DoQ share all of it.
+"""
+
+from typing import NamedTuple, Protocol
+
+from anchord.model.errors import AnchordError
+
+from .base import Kind
+
+
+class Fault(NamedTuple):
+    """Why there is no reply.
+
+    `is_unprocessed` where the server has done nothing with the query, so that it may be asked
+    again elsewhere (RFC 9113 section 8.7, RFC 9114 section 4.1.1).
+    """
+
+    kind: Kind
+    cause: str
+    remedy: str = ""
+    is_unprocessed: bool = False
+
+
+class EndedError(AnchordError):
+    """Nothing more will come over a connection; `fault` says why."""
+
+    exit_status = 3
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        super().__init__(fault.cause, remedy=fault.remedy)
+
+
+CLOSED = Fault(Kind.CLOSED, "the connection was closed before the reply")
+"""An orderly end, too early."""
+
+
+class Carrier(Protocol):
+    """Queries and replies over one connection, which it owns.
+
+    `is_resumed` tells whether an earlier TLS session was taken up; with early data that is known
+    once the first reply is there. `is_open` turns false when the peer takes no more queries.
+    `answers_once` tells whether each query has a stream of its own, so that whatever comes on it
+    is all that will come. `has_unsent` tells whether `send` has to be called.
+    """
+
+    is_resumed: bool
+    is_open: bool
+    answers_once: bool
+    has_unsent: bool
+
+    def post(self, query: bytes) -> int:
+        """Queues a query with the id 0; returns the number under which its reply will come."""
+
+    def forget(self, number: int) -> None:
+        """Nobody waits under this number any more: the reply is there, or no longer wanted."""
+
+    async def send(self) -> None:
+        """Sends what is queued. Raises OSError."""
+
+    async def receive(self) -> list[tuple[int, bytes | Fault]]:
+        """What came next, which may be nothing yet. Loses nothing when cancelled.
+
+        Messages are at least a header. Raises EndedError and OSError.
+        """
+
+    def acknowledge(self) -> None:
+        """Has what came in acknowledged now, where that can be told apart. Raises OSError."""
+
+    def close(self) -> None:
+        """Ends the connection at once, with the protocol's farewell."""
