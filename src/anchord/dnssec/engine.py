@@ -88,6 +88,7 @@ def validate(response: Response, work: Work) -> Asking[Answer]:
         heard.append(response)
     if not weakest(*(part.status for part in parts)).is_failure:
         parts.insert(-1, (yield from _other_denials(heard, parts, work)))
+        parts.insert(-1, _unchecked_denials(heard, parts, work))
     return _assemble(heard, parts, edes, work)
 
 
@@ -410,6 +411,30 @@ def _other_denials(heard: list[Response], parts: list[Part], work: Work) -> Aski
                 if isinstance(checked, Signed):
                     found.append(checked.rrset)
     return Part(Status.SECURE, authority=tuple(found))
+
+
+def _unchecked_denials(heard: list[Response], parts: list[Part], work: Work) -> Part:
+    """The signed denials of zones that are not secure, as they came.
+
+    They prove nothing here, but may do so to a client that has other trust anchors, or knows
+    algorithms that are not supported here.
+    """
+    status = weakest(*(part.status for part in parts))
+    links = {link.zone: link for part in parts for link in part.chain}
+    found = {
+        (rrset.name, rrset.rdtype): rrset
+        for response in heard
+        for rrset in response.authority
+        if rrset.rdtype in (rdtypes.NSEC, rdtypes.NSEC3)
+        and rrset.signatures
+        and not _is_in_secure_zone(rrset.name, links)
+    }
+    return Part(status, authority=tuple(found.values())[: work.limits.denial_records])
+
+
+def _is_in_secure_zone(name: Name, links: dict[Name, Link]) -> bool:
+    link = next((links[zone] for zone in names.ancestors(name) if zone in links), None)
+    return link is not None and link.status is Status.SECURE
 
 
 # ------------ Claims ------------
