@@ -234,7 +234,8 @@ def _base_domains(host: Name, answer: Answer) -> tuple[Name, tuple[Name, ...]]:
         for checked in answer.answer
         if checked.rrset.rdtype == rdtypes.CNAME
     }
-    name, statuses = host, []
+    name = host
+    statuses: list[Status] = []
     while name in links and len(statuses) < len(links):
         statuses.append(links[name].status)
         name = names.lower(read_target(links[name].rrset.rdatas[0]))

@@ -164,7 +164,7 @@ def _anchors(record: Tlsa, case: _Case) -> list[Anchor]:
     if record.matching_type == Matching.FULL and record.selector == Selector.CERT:
         anchors.append(Certificate(record.data))
     if record.matching_type == Matching.FULL and record.selector == Selector.SPKI:
-        with contextlib.suppress(ODD):  # a key of an unknown kind has signed nothing to be checked
+        with contextlib.suppress(*ODD):  # a key of an unknown kind has signed nothing to be checked
             anchors.append(BareKey(record.data, load_der_public_key(record.data)))
     return list(dict.fromkeys(anchors))
 

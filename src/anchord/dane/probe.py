@@ -1,0 +1,144 @@
+"""A connection to one address of a service, up to the certificates that it presents.
+
+Everything that can go wrong comes back as a value, within the limits of time: a server that hangs,
+rambles or talks nonsense costs no more than that. Nothing is sent that the protocol does not need,
+and nothing of what a server says is believed.
+"""
+
+import ssl
+from dataclasses import dataclass, field
+
+import trio
+
+from anchord.model.errors import AnchordError
+from anchord.net.identity import TlsError
+from anchord.net.race import UnreachableError
+from anchord.net.race import in_words as network_in_words
+from anchord.net.tcp import TcpChannel, connect
+from anchord.net.tls import TlsChannel
+
+from . import handshake
+from .handshake import Keys, client_context, presented_chain
+from .starttls import PROTOCOLS
+from .starttls.dialogue import Conversation, NonsenseError, Peer, RefusedError
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds: for a TCP connection, for one reply before TLS, for all of one address."""
+
+    connect: float = 5.0
+    """A machine that is there answers in one; a lost packet is sent again after one and three."""
+    reply: float = 10.0
+    """Some mail servers greet after six on purpose, to see who speaks first."""
+    address: float = 20.0
+    """So a whole check ends while somebody still looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to connect and how: `sni` is the name for TLS, `domain` the one that XMPP is told."""
+
+    address: str
+    port: int
+    sni: str
+    starttls: str = ""
+    domain: str = ""
+    keys: Keys = Keys.ANY
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What a server showed, the first certificate being its own, in DER."""
+
+    chain: tuple[bytes, ...]
+    tls_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The server could be asked, and does not do TLS: what an attacker who strips it looks like."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """The server could not be judged."""
+
+    reason: str
+
+
+Seen = Presented | Refused | Unreachable
+
+
+@dataclass(slots=True)
+class Prober:
+    """Connects to addresses. Its TLS contexts are made once."""
+
+    limits: Limits = field(default_factory=Limits)
+    _contexts: dict[Keys, ssl.SSLContext] = field(default_factory=dict)
+
+    async def probe(self, target: Target) -> Seen:
+        """What the service shows at one address."""
+        with trio.move_on_after(self.limits.address):
+            try:
+                return await self._probe(target)
+            except UnreachableError as error:
+                _, cause = error.failures[0]
+                return Unreachable(network_in_words(cause))
+            except RefusedError as error:
+                return Refused(error.problem)
+            except (NonsenseError, _LateError, TlsError) as error:
+                return Unreachable(error.problem)
+            except ssl.SSLError as error:
+                return Unreachable(handshake.in_words(error))
+            except OSError as error:
+                return Unreachable(network_in_words(error))
+        return Unreachable(f"it takes more than {self.limits.address:g} seconds")
+
+    async def _probe(self, target: Target) -> Presented:
+        channel = await self._connect(target)
+        try:
+            if target.starttls:
+                await self._converse(channel, target)
+            return await self._shake_hands(channel, target)
+        finally:
+            channel.close()
+
+    async def _connect(self, target: Target) -> TcpChannel:
+        with trio.move_on_after(self.limits.connect):
+            return await connect([target.address], target.port)
+        raise _LateError(f"no connection within {self.limits.connect:g} seconds")
+
+    async def _converse(self, channel: TcpChannel, target: Target) -> None:
+        """The protocol's dialogue up to the go-ahead for TLS."""
+        dialogue = PROTOCOLS[target.starttls].dialogue(Peer(target.domain or target.sni))
+        conversation = Conversation(dialogue)
+        await channel.send_all(conversation.begin())
+        while not conversation.is_over:
+            with trio.move_on_after(self.limits.reply) as limit:
+                data = await channel.receive()
+            if limit.cancelled_caught:
+                raise _LateError(f"no reply within {self.limits.reply:g} seconds")
+            if not data:
+                raise NonsenseError("it closes the connection before TLS")
+            await channel.send_all(conversation.received(data))
+
+    async def _shake_hands(self, channel: TcpChannel, target: Target) -> Presented:
+        context = self._contexts.get(target.keys)
+        if context is None:
+            context = self._contexts[target.keys] = client_context(target.keys)
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing, server_hostname=target.sni)
+        encrypted = TlsChannel(channel, tls, incoming, outgoing)
+        await encrypted.handshake()
+        chain, version = presented_chain(tls), tls.version() or ""
+        encrypted.close()
+        if not chain:
+            raise NonsenseError("it presents no certificate")
+        return Presented(chain, version)
+
+
+class _LateError(AnchordError):
+    """A limit of time was hit."""
