@@ -34,15 +34,18 @@ def write_reply(
 
     `flags` are those of the header without QR, RA and the code, but with the opcode. At most three
     Extended DNS Errors are told. Where everything does not fit, their texts go first, then all of
-    them but the first, then that one; only where the records themselves do not fit, they go and TC
-    is set. `edns` is the client's; without it there is no OPT record and so no Extended DNS Error.
+    them but the first, then that one, with TC (RFC 8914 section 3); only where the records do not
+    fit without them, these go, with TC as well. `edns` is the client's; without it there is no OPT
+    record and so no Extended DNS Error.
     `options` are further EDNS options, in wire form, that stay whatever goes.
     """
     body, counts = _write_sections(question_wire, answer, authority, with_signatures)
-    opt = _longest_opt(edns, edes, rcode, options, limit - HEADER - len(body))
+    opt, is_told = _longest_opt(edns, edes, rcode, options, limit - HEADER - len(body))
     if HEADER + len(body) + len(opt) > limit:
-        body, counts, flags = question_wire, (0, 0), flags | TC
-        opt = _longest_opt(edns, edes, rcode, options, limit - HEADER - len(body))
+        body, counts, is_told = question_wire, (0, 0), False
+        opt, _ = _longest_opt(edns, edes, rcode, options, limit - HEADER - len(body))
+    if not is_told:
+        flags |= TC
     return (
         identifier.to_bytes(2)
         + (QR | RA | flags | rcode & 0xF).to_bytes(2)
@@ -57,11 +60,14 @@ def write_reply(
 
 def _longest_opt(
     edns: Edns | None, edes: Sequence[Ede], rcode: int, options: bytes, room: int
-) -> bytes:
-    """The OPT record with as much of the Extended DNS Errors as there is room for."""
+) -> tuple[bytes, bool]:
+    """The OPT record with as much of the Extended DNS Errors as there is room for.
+
+    And whether the first of them, which matters most, is among it.
+    """
     if edns is None:
-        return b""
-    opt = b""
+        return b"", True
+    opt = errors = b""
     for errors in _shorter_and_shorter(edes[:MOST_EDES]):
         opt = write_opt(
             dnssec_ok=edns.dnssec_ok,
@@ -71,7 +77,7 @@ def _longest_opt(
         )
         if len(opt) <= room:
             break
-    return opt
+    return opt, bool(errors) or not edes
 
 
 def _shorter_and_shorter(edes: Sequence[Ede]) -> Iterator[bytes]:

@@ -312,7 +312,7 @@ def test_reasons_make_room_before_records_do_and_the_first_goes_last() -> None:
         (False, (1, 22, 23), True),
         (False, (1, 22, 23), False),
         (False, (1,), False),
-        (False, (), False),
+        (True, (), False),
         (True, (1, 22, 23), True),
     ]
 
