@@ -3,6 +3,7 @@
 from typing import Any
 
 import dns.dnssec
+import dns.exception
 import dns.name
 import dns.rdata
 import dns.rdataclass
@@ -65,6 +66,30 @@ def dnspython_rrset(name: Name, rdtype: int, ttl: int, rdatas: tuple[bytes, ...]
             for rdata in rdatas
         ],
     )
+
+
+def address_set(zone: Zone) -> RRset:
+    """The addresses at the zone's apex."""
+    return zone.records[zone.apex, rdtypes.A]
+
+
+def key_set(zone: Zone) -> RRset:
+    """The zone's DNSKEY set."""
+    return zone.records[zone.apex, rdtypes.DNSKEY]
+
+
+def invalid(zone: Zone, now: int = NOW) -> set[int]:
+    """The types of those sets that no key of the zone vouches for."""
+    found = set()
+    for rrset in zone.rrsets():
+        try:
+            if rrset.signatures:
+                check_by_dnspython(zone, rrset, now)
+            else:
+                found.add(rrset.rdtype)
+        except dns.exception.ValidationFailure:
+            found.add(rrset.rdtype)
+    return found
 
 
 def check_by_dnspython(zone: Zone, rrset: RRset, now: int = NOW) -> None:

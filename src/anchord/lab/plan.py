@@ -26,7 +26,7 @@ class Ask:
 
     `rcode` is what a client that leaves checking to the validator gets where this is no failure;
     `codes` are the Extended DNS Errors of which one must come first, none for no code at all.
-    `peers` tells why validators of other makes may be of another opinion about this question.
+    `peers` tells which validators of other makes are of another opinion, and why (see `Case`).
     `in_tour` picks it for `anchord lab --tour`.
     """
 
@@ -46,7 +46,7 @@ class Plan:
     `algorithms` are those of its keys, none for an unsigned zone; each has a key that signs the
     keys and one that signs the rest, or one for both with `has_combined_key`. `digest_types` are
     those of the DS records that the parent publishes, `rsa_bits` the size of RSA keys. `shows` says
-    what the zone is there for, `peers` why other validators may judge it otherwise.
+    what the zone is there for, `peers` which other validators judge it otherwise.
     """
 
     zone: str
@@ -72,8 +72,9 @@ class Case:
     """One row of the table: a question to the world, and the verdict that it must get.
 
     `rcode` is what a client without CD gets; `codes` are the accepted first Extended DNS Errors,
-    none where there must be none. `shows` says in a line what is to be seen. `peers` says why
-    validators of other makes may differ by policy; where it is empty, they must agree.
+    none where there must be none. `shows` says in a line what is to be seen. `peers` says which
+    validators of other makes differ, by policy or by mistake, as in `Unbound, BIND: want an SOA`
+    or, of everyone, `all: validate SHA-1`; the others must agree.
     """
 
     zone: str
@@ -88,6 +89,11 @@ class Case:
 
     def __str__(self) -> str:
         return str(self.question)
+
+    def is_disputed_by(self, peer: str) -> bool:
+        """Whether that validator (`Unbound`, `BIND`, `Knot`) is known to say something else."""
+        who, _, _ = self.peers.partition(":")
+        return not {peer, "all"}.isdisjoint(who.split(", "))
 
 
 def cases_of(plan: Plan) -> Iterator[Case]:

@@ -72,6 +72,18 @@ def test_key_tags_are_what_dnspython_computes(algorithm: int) -> None:
         assert (rdata.flags, rdata.protocol, rdata.algorithm) == (flags, 3, algorithm)
 
 
+@pytest.mark.parametrize(("algorithm", "size"), [(8, 260), (13, 64), (13, 8), (15, 32), (18, 1312)])
+def test_a_forged_key_has_the_tag_of_another_and_signs_nothing(algorithm: int, size: int) -> None:
+    key = derive("seed", ZONE, algorithm, flags=KSK)
+    forged = [keys.forged_key(key, size, number) for number in range(50)]
+    assert len({other.public for other in forged}) == 50
+    for other in forged:
+        assert (other.key_tag, other.algorithm, other.flags) == (key.key_tag, algorithm, KSK)
+        assert len(other.public) == size
+    with pytest.raises(ValueError, match="nobody has the private key"):
+        forged[0].sign(b"data")
+
+
 @pytest.mark.parametrize("digest", ["SHA1", "SHA256", "SHA384"])
 def test_ds_records_are_what_dnspython_computes(digest: str) -> None:
     key = derive("seed", ZONE, 13, flags=KSK)

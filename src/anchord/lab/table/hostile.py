@@ -22,31 +22,30 @@ KEYS = (
          faults="colliding-keys KSK 100; colliding-signatures 100 DNSKEY", asks=three(BOGUS, 6)),
     Plan("many-keys.hostile", "20 keys of one tag, and one good signature", algorithms=(ED25519,),
          faults="colliding-keys ZSK 20", asks=(Ask("@ A", BOGUS, (6,)),),
-         peers="have other limits of keys"),
+         peers="BIND, Knot: have other limits of keys"),
     Plan("many-signatures.hostile", "20 bad signatures by the right key before the good one",
          faults="colliding-signatures 20 A", asks=three(BOGUS, 6, denial=SECURE),
-         peers="have other limits of signatures"),
+         peers="Knot: has other limits of signatures"),
     Plan("malformed-keys.hostile", "100 malformed keys with the tag of the good one"
          " (CVE-2025-8677)", faults="malformed-keys ZSK 100", asks=(Ask("@ A", BOGUS, (6,)),),
-         peers="have other limits of keys"),
+         peers="Knot: has other limits of keys"),
     Plan("many-ds.hostile", "20 DS records of no key before the good one", faults="many-ds 20",
-         asks=three(BOGUS, 6), peers="have other limits of DS records"),
+         asks=three(BOGUS, 6), peers="Knot: has other limits of DS records"),
 )  # fmt: skip
 
 DENIALS = (
     Plan("long-salt.hostile", "NSEC3 with 50 iterations and a salt of 255 octets (CVE-2023-50868)",
-         denial=Nsec3(50, LONG_SALT),
+         denial=Nsec3(50, LONG_SALT), peers="Knot: counts salt and iterations together",
          asks=(*three(SECURE),
                Ask(f"{DEEP} A", BOGUS, (6,), shows="… and a question of more than 100 labels",
-                   peers="hash without limit"))),
+                   peers="all: hash it"))),
     Plan("iterations.hostile", "NSEC3 with 65535 iterations", denial=Nsec3(65535),
          records="@ A 192.0.2.1", asks=three(SECURE, denial=INSECURE, denial_codes=(27,))),
     Plan("unsigned.iterations.hostile", "a delegation whose proof has as many (CVE-2026-1519)",
          algorithms=(), asks=three(INSECURE, 27)),
     Plan("padded.hostile", "200 NSEC records that seem to fit before the good one"
          " (CVE-2026-11605)", faults="padded-denials 200", asks=(Ask("@ A", SECURE),
-                                                                 Ask("nx A", BOGUS, (6,))),
-         peers="have other limits of denials"),
+                                                                 Ask("nx A", BOGUS, (6,)))),
 )  # fmt: skip
 
 PLANS = (*KEYS, *DENIALS)
