@@ -24,7 +24,7 @@ from anchord.model.ede import Ede, EdeCode
 from anchord.model.names import Name
 from anchord.model.question import ClientFlags, Question
 from anchord.model.response import RRset
-from anchord.model.verdict import Answer, Status, weakest
+from anchord.model.verdict import Answer, Checked, Status, weakest
 from anchord.resolver.reply import extended_errors
 from anchord.wire.errors import FormError
 from anchord.wire.rdata import read_target
@@ -84,7 +84,7 @@ class Host:
 class Found:
     """The TLSA set of a service. `outcome` is absent where there is a secure set: `records`.
 
-    `records` are those that could be read; the set is there all the same where none could.
+    `rrset` is that set as it came, with its signatures, and `records` are those that could be read.
     """
 
     service: Service
@@ -94,6 +94,7 @@ class Found:
     outcome: Result | None
     records: tuple[Tlsa, ...]
     ttl: int
+    rrset: RRset | None = None
     reason: str = ""
     edes: tuple[Ede, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -114,11 +115,11 @@ async def find(resolver: Resolves, service: Service, *, needs_addresses: bool = 
         question = Question(tlsa_owner(base, service.port, service.proto), rdtypes.TLSA)
         answer = await resolver.resolve(question, FLAGS)
         ttl = min(ttl, answer.ttl)
-        if (failure := _failure(answer)) is not None:
-            reason = _why(answer)
+        if (failure := failure_of(answer)) is not None:
+            reason = why(answer)
             status = answer.verdict.status
             return _ended(service, host, failure, reason, status, base, extended_errors(answer))
-        rrset = _data(answer)
+        rrset = data_of(answer)
         status = answer.verdict.status
         if rrset and status is Status.SECURE:
             return _present(service, host, base, rrset, ttl)
@@ -150,6 +151,7 @@ def _present(service: Service, host: Host, base: Name, rrset: RRset, ttl: int) -
         outcome=None,
         records=tuple(records),
         ttl=ttl,
+        rrset=rrset,
         warnings=tuple(warnings),
     )
 
@@ -193,17 +195,17 @@ async def find_host(resolver: Resolves, host: Name) -> Host:
         for rdtype in (rdtypes.A, rdtypes.AAAA):
             nursery.start_soon(ask, rdtype)
     families = [answers[rdtypes.A], answers[rdtypes.AAAA]]
-    usable = [answer for answer in families if _failure(answer) is None]
+    usable = [answer for answer in families if failure_of(answer) is None]
     warnings = tuple(
         f"the {rdtypes.to_text(answer.question.rdtype)} look-up fails, the other family is used: "
-        f"{_why(answer)}"
+        f"{why(answer)}"
         for answer in families
-        if _failure(answer) is not None and usable
+        if failure_of(answer) is not None and usable
     )
     if not usable:
         return _failed(host, families)
-    addresses = [one for answer in usable for one in _addresses(_data(answer))]
-    chosen = min(usable, key=lambda one: (one.verdict.status, _data(one) is None))
+    addresses = [one for answer in usable for one in _addresses(data_of(answer))]
+    chosen = min(usable, key=lambda one: (one.verdict.status, data_of(one) is None))
     expanded, bases = _base_domains(host, chosen)
     edes = tuple(ede for answer in usable for ede in extended_errors(answer))
     failure, reason = None, ""
@@ -229,21 +231,26 @@ async def find_host(resolver: Resolves, host: Name) -> Host:
 
 def _base_domains(host: Name, answer: Answer) -> tuple[Name, tuple[Name, ...]]:
     """Where the name leads, and the TLSA base domains that follow from it."""
-    links = {
-        checked.rrset.name: checked
-        for checked in answer.answer
-        if checked.rrset.rdtype == rdtypes.CNAME
-    }
-    name = host
-    statuses: list[Status] = []
-    while name in links and len(statuses) < len(links):
-        statuses.append(links[name].status)
-        name = names.lower(read_target(links[name].rrset.rdatas[0]))
+    expanded = expansion(host, answer)
     if answer.verdict.status is Status.SECURE:
-        return name, tuple(dict.fromkeys((name, host)))
-    if statuses and statuses[0] is Status.SECURE:  # RFC 7672 section 2.2.2: into an unsigned zone
-        return name, (host,)
-    return name, ()
+        return expanded, tuple(dict.fromkeys((expanded, host)))
+    own = _aliases(answer).get(host)
+    if own and own.status is Status.SECURE:  # RFC 7672 section 2.2.2: into an unsigned zone
+        return expanded, (host,)
+    return expanded, ()
+
+
+def expansion(name: Name, answer: Answer) -> Name:
+    """Where the name leads in the end, aliases followed."""
+    aliases = _aliases(answer)
+    for _ in aliases:
+        if name in aliases:
+            name = names.lower(read_target(aliases[name].rrset.rdatas[0]))
+    return name
+
+
+def _aliases(answer: Answer) -> dict[Name, Checked]:
+    return {one.rrset.name: one for one in answer.answer if one.rrset.rdtype == rdtypes.CNAME}
 
 
 def _failed(host: Name, families: Sequence[Answer]) -> Host:
@@ -255,16 +262,16 @@ def _failed(host: Name, families: Sequence[Answer]) -> Host:
         expanded=host,
         security=worst.verdict.status,
         ttl=min(answer.ttl for answer in families),
-        failure=_failure(worst),
-        reason=f"the addresses cannot be had: {_why(worst)}",
+        failure=failure_of(worst),
+        reason=f"the addresses cannot be had: {why(worst)}",
         edes=extended_errors(worst),
     )
 
 
 def _no_address(host: Name, answer: Answer, failed: Sequence[Answer]) -> tuple[Result, str]:
     if failed:
-        return _failure(failed[0]) or Result.UNREACHABLE, (
-            f"the addresses cannot be had: {_why(failed[0])}"
+        return failure_of(failed[0]) or Result.UNREACHABLE, (
+            f"the addresses cannot be had: {why(failed[0])}"
         )
     text = names.to_text(host)
     if answer.rcode == rcodes.NXDOMAIN or answer.nxname:
@@ -285,7 +292,7 @@ def _addresses(rrset: RRset | None) -> list[str]:
 # ------------ Answers ------------
 
 
-def _failure(answer: Answer) -> Result | None:
+def failure_of(answer: Answer) -> Result | None:
     """How a look-up failed, if it did: only NOERROR and NXDOMAIN are answers."""
     status = answer.verdict.status
     if status is Status.BOGUS:
@@ -295,12 +302,13 @@ def _failure(answer: Answer) -> Result | None:
     return None
 
 
-def _why(answer: Answer) -> str:
+def why(answer: Answer) -> str:
+    """The reason for a failure, in words."""
     edes = extended_errors(answer)
     return edes[0].text if edes else f"the answer is {rcodes.to_text(answer.rcode)}"
 
 
-def _data(answer: Answer) -> RRset | None:
+def data_of(answer: Answer) -> RRset | None:
     """The records that were asked for, at the end of all aliases."""
     return next(
         (

@@ -25,14 +25,18 @@ from .starttls.dialogue import Conversation, NonsenseError, Peer, RefusedError
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds: for a TCP connection, for one reply before TLS, for all of one address."""
+    """Seconds for a connection, a reply, an address and a check; and connections at a time."""
 
     connect: float = 5.0
     """A machine that is there answers in one; a lost packet is sent again after one and three."""
     reply: float = 10.0
     """Some mail servers greet after six on purpose, to see who speaks first."""
     address: float = 20.0
-    """So a whole check ends while somebody still looks."""
+    """The greeting, the dialogue and the handshake of a slow but honest server."""
+    check: float = 60.0
+    """All addresses of a host: a person may be waiting."""
+    at_once: int = 16
+    """Connections at the same time, all checks together: a hostile zone names many addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +82,17 @@ class Prober:
 
     limits: Limits = field(default_factory=Limits)
     _contexts: dict[Keys, ssl.SSLContext] = field(default_factory=dict)
+    _places: trio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._places = trio.Semaphore(self.limits.at_once)
 
     async def probe(self, target: Target) -> Seen:
         """What the service shows at one address."""
+        async with self._places:
+            return await self._probe_in_time(target)
+
+    async def _probe_in_time(self, target: Target) -> Seen:
         with trio.move_on_after(self.limits.address):
             try:
                 return await self._probe(target)

@@ -67,6 +67,7 @@ class ExtendedError:
 class TlsaResult:
     """The TLSA RRset of a service. `ttl` is for how many seconds this holds.
 
+    `result` says why there is nothing to check a server against; None where there is something.
     `base_domain` is the name below which the records are: the host, or what it is an alias of.
     """
 
@@ -74,7 +75,7 @@ class TlsaResult:
     port: int
     proto: str
     base_domain: str
-    result: Result
+    result: Result | None
     reason: str
     security: str
     records: tuple[Record, ...]
@@ -207,6 +208,45 @@ class MailResult:
     ttl: int
     extended_dns_errors: tuple[ExtendedError, ...]
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SrvResult:
+    """A service through its SRV records. `result` is there where no target was looked at."""
+
+    domain: str
+    service: str
+    srv_security: str
+    result: Result | None
+    reason: str
+    services: tuple[CheckResult, ...]
+    extended_dns_errors: tuple[ExtendedError, ...]
+
+
+class Severity(StrEnum):
+    """ERROR: broken, or broken soon for certain. WARNING: will break. HINT: could be better."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    HINT = "hint"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to mend."""
+
+    severity: Severity
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LintResult:
+    """What will break, and the check that it was seen by."""
+
+    host: str
+    port: int
+    findings: tuple[Finding, ...]
+    check: CheckResult
 
 
 def as_json(result: Any) -> str:

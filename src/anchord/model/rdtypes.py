@@ -9,6 +9,7 @@ HINFO = 13
 MX = 15
 TXT = 16
 AAAA = 28
+SRV = 33
 NAPTR = 35
 DNAME = 39
 OPT = 41
