@@ -88,15 +88,30 @@ def test_with_zones_that_are_known(case: Case, world: World, warm: Context) -> N
     _check(case, world, warm)
 
 
+@pytest.mark.parametrize(
+    "now",
+    [
+        pytest.param(2**31 + 3600, id="2038, as the numbers turn negative"),
+        pytest.param(2**32 - 3600, id="2106, before they begin anew"),
+        pytest.param(2**32 + 3600, id="2106, after that"),
+    ],
+)
+def test_when_the_times_of_signatures_wrap(now: int) -> None:
+    world = World(now)
+    for case in CASES:
+        if str(case) not in REASONS:
+            _check(case, world, _context(world))
+
+
 def _check(case: Case, world: World, context: Context) -> None:
-    answer = validate_question(case.question, world.answer, context, NOW)
+    answer = validate_question(case.question, world.answer, context, world.now)
     if isinstance(answer, Unanswered):
         assert case.status is Status.UNOBTAINABLE
         assert answer.edes[0].code in case.codes
         return
     errors = extended_errors(answer)
-    assert answer.verdict.status is case.status, errors
+    assert answer.verdict.status is case.status, (case, errors)
     if not case.status.is_failure:
         assert answer.rcode == case.rcode
     assert [error.code for error in errors[:1] if error.code not in case.codes] == []
-    assert bool(errors) == bool(case.codes), errors
+    assert bool(errors) == bool(case.codes), (case, errors)
