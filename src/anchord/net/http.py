@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from anchord.model.errors import AnchordError
+from .ended import breach
 
 LONGEST_BODY = 65535
 """Octets of an answer's body: a DNS message cannot be longer."""
@@ -43,24 +43,20 @@ class Failure:
     is_unprocessed: bool = False
 
 
-class HttpError(AnchordError):
-    """The peer breaks the protocol, so that the connection has to end."""
-
-    exit_status = 3
-
-
 class HttpConnection(Protocol):
-    """One connection to an HTTP server, open from the start. It owns the channel below.
+    """One connection to an HTTP server, open from the start. It owns the channel below."""
 
-    `address` is the server's IP address, `is_resumed` tells whether an earlier TLS session was
-    taken up, `is_open` whether requests may still begin, `has_unsent` whether `send` has to be
-    called.
-    """
+    @property
+    def is_resumed(self) -> bool:
+        """Whether an earlier TLS session was taken up."""
 
-    address: str
-    is_resumed: bool
-    is_open: bool
-    has_unsent: bool
+    @property
+    def is_open(self) -> bool:
+        """Whether requests may still begin."""
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether `send` has to be called."""
 
     def request(self, headers: Headers, body: bytes) -> int:
         """Queues a request, which begins as soon as the server lets it; returns its number."""
@@ -74,7 +70,7 @@ class HttpConnection(Protocol):
     async def receive(self) -> list[Answer | Failure] | None:
         """What has come, which may be nothing that counts; None at the end.
 
-        Loses nothing when cancelled. Raises HttpError and OSError.
+        Loses nothing when cancelled. Raises PeerError and OSError.
         """
 
     def acknowledge(self) -> None:
@@ -94,10 +90,19 @@ class Incoming:
     body: bytearray = field(default_factory=bytearray)
 
     def begin(self, headers: Headers) -> None:
-        """Takes the header fields of a final answer; a repeated one counts once."""
+        """Takes the header fields of an answer, but not interim ones and trailers.
+
+        A repeated field counts once. Raises PeerError where the status is none.
+        """
+        if self.status:
+            return
         fields = dict(reversed(headers))
-        self.status = int(fields[b":status"])
-        self.media_type = fields.get(b"content-type", b"")
+        status = fields.get(b":status", b"")
+        if len(status) != 3 or not status.isdigit():
+            raise breach("HTTP", "an answer without a status")
+        if not status.startswith(b"1"):
+            self.status = int(status)
+            self.media_type = fields.get(b"content-type", b"")
 
     def whole(self) -> Answer | Failure:
         """The answer, its stream being at its end."""

@@ -25,6 +25,7 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
+from .ended import breach, flood
 from .http import (
     FRAMES_PER_ANSWER,
     LONGEST_BODY,
@@ -32,7 +33,6 @@ from .http import (
     Answer,
     Failure,
     Headers,
-    HttpError,
     Incoming,
 )
 from .tls import TlsChannel
@@ -55,7 +55,6 @@ class Http2Connection:
     """As `HttpConnection`, over a TLS channel whose peer has chosen `h2`."""
 
     def __init__(self, channel: TlsChannel) -> None:
-        self.address = channel.address
         self.is_resumed = channel.is_resumed
         self.is_open = True
         self.has_unsent = True
@@ -97,7 +96,7 @@ class Http2Connection:
             passed, goaways, frames = self._gate.feed(data)
             found = self._take(self._h2.receive_data(passed)) if passed else []
         except ProtocolError as error:
-            raise HttpError(f"the server breaks HTTP/2 ({_words(error)})") from error
+            raise breach("HTTP/2", str(error) or type(error).__name__) from error
         for last_stream, code in goaways:
             found += self._farewell(last_stream, code)
         self._count(frames, sum(isinstance(one, Answer) for one in found))
@@ -214,11 +213,11 @@ class Http2Connection:
         return [Failure(number, problem, is_unprocessed=True) for number in numbers]
 
     def _count(self, frames: int, answers: int) -> None:
-        """Raises HttpError where the peer sends far more than it answers."""
+        """Raises PeerError where the peer sends far more than it answers."""
         self._frames_left = min(self._frames_left + answers * FRAMES_PER_ANSWER, _MOST_FRAMES)
         self._frames_left -= frames
         if self._frames_left < 0:
-            raise HttpError("the server floods the connection with frames that answer nothing")
+            raise flood()
 
 
 _MOST_FRAMES = 16 * FRAMES_PER_ANSWER
@@ -309,8 +308,3 @@ def _code_in_words(code: ErrorCodes | int | None) -> str:
         return f" ({ErrorCodes(code).name.replace('_', ' ').lower()})"
     except ValueError:
         return f" (error {code})"
-
-
-def _words(error: ProtocolError) -> str:
-    text = str(error) or type(error).__name__
-    return "".join(character for character in text if character.isprintable())[:100]

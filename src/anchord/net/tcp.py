@@ -7,18 +7,13 @@ not made here.
 """
 
 import contextlib
-import errno
-import os
 import socket
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import trio
 
-from anchord.model.errors import AnchordError
-
-STAGGER = 0.25
-"""Seconds until the next address is tried beside the last one (RFC 8305 section 5)."""
+from .race import first_of
 
 RECEIVE = 65536
 """Octets taken from a socket at once: the longest DNS message on a stream."""
@@ -50,29 +45,6 @@ class Channel(Protocol):
 
     def close(self) -> None:
         """Closes at once. Whoever waits in `receive` or `send_all` gets `ClosedResourceError`."""
-
-
-class UnreachableError(AnchordError):
-    """No address could be connected to. `failures` holds each with its reason."""
-
-    exit_status = 3
-
-    def __init__(self, port: int, failures: Sequence[tuple[str, OSError]]) -> None:
-        self.failures = tuple(failures)
-        reasons = ", ".join(f"{address}: {in_words(error)}" for address, error in failures)
-        super().__init__(f"port {port} cannot be reached ({reasons})")
-
-    @property
-    def is_refusal(self) -> bool:
-        """Whether every address refused the connection: a machine is there, a server is not."""
-        return all(error.errno == errno.ECONNREFUSED for _, error in self.failures)
-
-
-def in_words(error: OSError) -> str:
-    """What went wrong, without the numbers: `connection refused`."""
-    if error.errno is None:
-        return str(error)
-    return _WORDS.get(errno.errorcode.get(error.errno, "")) or os.strerror(error.errno).lower()
 
 
 class TcpChannel:
@@ -133,50 +105,13 @@ class TcpChannel:
 async def connect(addresses: Sequence[str], port: int) -> TcpChannel:
     """A connection to the first of these IP addresses that accepts one.
 
-    They are tried in turn, the families alternating (RFC 8305 section 4), each `STAGGER` after
-    the one before it or as soon as that one has failed. Raises UnreachableError.
+    They race, as in `race.first_of`. Raises UnreachableError.
     """
-    failures: list[tuple[str, OSError]] = []
-    channels: list[TcpChannel] = []
 
-    async def attempt(address: str, failed: trio.Event) -> None:
-        try:
-            channels.append(await _connect_to(address, port))
-        except OSError as error:
-            failures.append((address, error))
-            failed.set()
-        else:
-            race.cancel_scope.cancel()
+    async def attempt(address: str) -> TcpChannel:
+        return await _connect_to(address, port)
 
-    try:
-        async with trio.open_nursery() as race:
-            for address in alternating(addresses):
-                failed = trio.Event()
-                race.start_soon(attempt, address, failed)
-                with trio.move_on_after(STAGGER):
-                    await failed.wait()
-    except BaseException:
-        for channel in channels:
-            channel.close()
-        raise
-    for loser in channels[1:]:
-        loser.close()
-    if not channels:
-        raise UnreachableError(port, failures)
-    return channels[0]
-
-
-def alternating(addresses: Sequence[str]) -> list[str]:
-    """The addresses in their order, but with families taking turns, the first one's first."""
-    if not addresses:
-        return []
-    first_is_v6 = ":" in addresses[0]
-    same = [address for address in addresses if (":" in address) == first_is_v6]
-    other = [address for address in addresses if (":" in address) != first_is_v6]
-    ordered = []
-    for index in range(max(len(same), len(other))):
-        ordered += same[index : index + 1] + other[index : index + 1]
-    return ordered
+    return await first_of(addresses, port, attempt)
 
 
 def socket_address(
@@ -198,18 +133,3 @@ async def _connect_to(address: str, port: int) -> TcpChannel:
     except BaseException:
         connecting.close()
         raise
-
-
-_WORDS = {
-    "ECONNREFUSED": "connection refused",
-    "ECONNRESET": "connection reset",
-    "EPIPE": "connection closed by the peer",
-    "EHOSTUNREACH": "no route to the host",
-    "ENETUNREACH": "no route to the network",
-    "ENETDOWN": "the network is down",
-    "ETIMEDOUT": "no reply from the host",
-    "EACCES": "not permitted",
-    "EPERM": "not permitted",
-    "EADDRNOTAVAIL": "this machine has no address of that family",
-    "EAFNOSUPPORT": "this machine does not speak that family",
-}

@@ -17,7 +17,8 @@ import trio
 from anchord.model.errors import AnchordError
 
 from .identity import Identity, TlsError, refusal
-from .tcp import TcpChannel, in_words
+from .race import in_words
+from .tcp import TcpChannel
 
 RECORD = 16384
 """Octets of a TLS record at most (RFC 8446 section 5.1): one read takes a whole one."""
@@ -310,5 +311,6 @@ def _make_context(alpn: str, checks_chain: bool, ca_file: str) -> ssl.SSLContext
             ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
-    context.set_alpn_protocols([alpn])
+    if alpn:
+        context.set_alpn_protocols([alpn])
     return context

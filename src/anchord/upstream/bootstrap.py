@@ -34,7 +34,7 @@ async def addresses_of(endpoint: Endpoint) -> tuple[str, ...]:
 
 
 class Dialer:
-    """Opens TCP connections to an upstream, beginning with the address that answered last."""
+    """Knows an upstream's addresses, and which one answered last; opens TCP connections to it."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -42,10 +42,18 @@ class Dialer:
 
     async def __call__(self) -> TcpChannel:
         """One connection. Raises UpstreamError and UnreachableError."""
+        channel = await connect(await self.addresses(), self._endpoint.port)
+        self.answered(channel.address)
+        return channel
+
+    async def addresses(self) -> list[str]:
+        """The addresses, the one that answered last first. Raises UpstreamError."""
         addresses = list(await addresses_of(self._endpoint))
         if self._last in addresses:
             addresses.remove(self._last)
             addresses.insert(0, self._last)
-        channel = await connect(addresses, self._endpoint.port)
-        self._last = channel.address
-        return channel
+        return addresses
+
+    def answered(self, address: str) -> None:
+        """Notes that this address has just answered."""
+        self._last = address

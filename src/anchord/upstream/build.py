@@ -1,7 +1,16 @@
-"""From endpoints to upstreams: the one place that knows which scheme is spoken by what."""
+"""From endpoints to upstreams: the one place that knows which scheme is spoken by what.
 
-from collections.abc import Sequence
+The libraries for HTTP/2 and QUIC are loaded when an upstream needs them. One that cannot be loaded
+turns off the upstreams that need it and no others: their place stays theirs, so that no question
+goes where it was not meant to go.
+"""
+
+import importlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import cache
+from types import ModuleType
 
 import trio
 
@@ -9,12 +18,15 @@ from anchord.model.errors import AnchordError
 from anchord.net.identity import Identity
 from anchord.net.tls import ClientContexts, TlsClient
 
-from .base import Upstream
+from .base import Counters, Kind, Upstream, UpstreamError
 from .bootstrap import Dialer
+from .carrier import Carrier
 from .datagram import DatagramUpstream
 from .framed import FramedCarrier
 from .shared import SharedUpstream
 from .url import Endpoint
+
+logger = logging.getLogger(__name__)
 
 ALPN_DOT = "dot"
 """DNS over TLS (RFC 7858 and the IANA registry).
@@ -23,50 +35,135 @@ It is offered, and a server that chooses something else is refused. A server tha
 extension is taken: the RFC does not ask for it, and Unbound before 1.20 and others do not have it.
 """
 
+_Opener = Callable[[], Awaitable[Carrier]]
+
 
 def build_upstreams(
-    endpoints: Sequence[Endpoint], nursery: trio.Nursery, *, allow_plaintext: bool = False
+    endpoints: Sequence[Endpoint],
+    nursery: trio.Nursery,
+    *,
+    allow_plaintext: bool = False,
+    early_data: bool = False,
 ) -> list[Upstream]:
     """An upstream for each endpoint; nothing is connected yet, tasks will run in the nursery.
 
-    Raises AnchordError for what is not built, not allowed, or has a CA file that cannot be used.
+    `early_data` lets queries go in the first flight of a resumed QUIC connection. Raises
+    AnchordError for what is not allowed, or has a CA file that cannot be used.
     """
     contexts = ClientContexts()
-    return [_build(endpoint, nursery, contexts, allow_plaintext) for endpoint in endpoints]
+    return [
+        _build(endpoint, nursery, contexts, allow_plaintext, early_data) for endpoint in endpoints
+    ]
 
 
 def _build(
-    endpoint: Endpoint, nursery: trio.Nursery, contexts: ClientContexts, allow_plaintext: bool
+    endpoint: Endpoint,
+    nursery: trio.Nursery,
+    contexts: ClientContexts,
+    allow_plaintext: bool,
+    early_data: bool,
 ) -> Upstream:
     url = str(endpoint)
-    if not endpoint.is_encrypted and not allow_plaintext:
+    if endpoint.is_encrypted:
+        try:
+            encrypted = _encrypted(endpoint, contexts, early_data)
+        except _MissingLibraryError as error:
+            return Unusable(url, error.problem)
+        return SharedUpstream(url, encrypted, nursery, is_encrypted=True)
+    if not allow_plaintext:
         raise AnchordError(
             f"{endpoint.scheme}:// is plaintext, which anybody on the way can read",
             where=url,
             remedy="use tls://, or set forward.allow_plaintext = true",
         )
+    over_tcp = SharedUpstream(
+        str(replace(endpoint, scheme="tcp")), _tcp(endpoint), nursery, is_encrypted=False
+    )
+    return over_tcp if endpoint.scheme == "tcp" else DatagramUpstream(endpoint, over_tcp)
+
+
+def _tcp(endpoint: Endpoint) -> _Opener:
     dial = Dialer(endpoint)
-    if endpoint.scheme == "tls":
-        identity = Identity(
-            endpoint.host.partition("%")[0],  # a link's zone is this machine's own business
-            endpoint.ca_file,
-            frozenset(endpoint.pins),
-        )
-        client = TlsClient(identity, alpn=ALPN_DOT, requires_alpn=False, contexts=contexts)
 
-        async def open_tls() -> FramedCarrier:
-            return FramedCarrier(await client.open(dial))
-
-        return SharedUpstream(url, open_tls, nursery, is_encrypted=True)
-
-    async def open_tcp() -> FramedCarrier:
+    async def open_tcp() -> Carrier:
         return FramedCarrier(await dial())
 
-    if endpoint.scheme == "tcp":
-        return SharedUpstream(url, open_tcp, nursery, is_encrypted=False)
-    if endpoint.scheme == "udp":
-        over_tcp = SharedUpstream(
-            str(replace(endpoint, scheme="tcp")), open_tcp, nursery, is_encrypted=False
-        )
-        return DatagramUpstream(endpoint, over_tcp)
-    raise AnchordError(f"{endpoint.scheme}:// is not built yet", where=url, remedy="use tls://")
+    return open_tcp
+
+
+def _encrypted(endpoint: Endpoint, contexts: ClientContexts, early_data: bool) -> _Opener:
+    """What opens connections to an endpoint whose server must prove who it is."""
+    identity = Identity(
+        endpoint.host.partition("%")[0],  # a link's zone is this machine's own business
+        endpoint.ca_file,
+        frozenset(endpoint.pins),
+        frozenset(endpoint.chain_hashes),
+    )
+    opener: _Opener
+    if endpoint.scheme == "https":
+        opener = _load("over_https", "h2").opener(endpoint, identity, contexts)
+        return opener
+    if endpoint.scheme in {"quic", "h3"}:
+        over_quic = _load("over_quic", "aioquic")
+        opener = over_quic.opener(endpoint, identity, contexts, early_data=early_data)
+        return opener
+    client = TlsClient(identity, alpn=ALPN_DOT, requires_alpn=False, contexts=contexts)
+    dial = Dialer(endpoint)
+
+    async def open_tls() -> Carrier:
+        return FramedCarrier(await client.open(dial))
+
+    return open_tls
+
+
+# ------------ Libraries that are loaded when they are needed ------------
+
+
+class _MissingLibraryError(AnchordError):
+    """A library that an upstream needs cannot be loaded."""
+
+
+_SCHEMES = {"h2": "https://", "aioquic": "quic:// and h3://"}
+
+
+def _load(module: str, library: str) -> ModuleType:
+    found = _loaded(module, library)
+    if isinstance(found, str):
+        raise _MissingLibraryError(found)
+    return found
+
+
+@cache
+def _loaded(module: str, library: str) -> ModuleType | str:
+    """The module, or why it cannot be had; that is logged once."""
+    try:
+        return importlib.import_module(f".{module}", __package__)
+    except (ImportError, OSError, AttributeError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        problem = f"{_SCHEMES[library]} is off: {library} cannot be loaded ({reason})"
+        logger.warning("%s; install it again, or use tls://", problem)
+        return problem
+
+
+class Unusable:
+    """An upstream that this machine cannot speak to: every query fails at once and says why."""
+
+    is_encrypted = True
+
+    def __init__(self, url: str, problem: str) -> None:
+        self.counters = Counters()
+        self._url = url
+        self._problem = problem
+
+    def __str__(self) -> str:
+        return self._url
+
+    async def exchange(self, query: bytes) -> bytes:
+        """As `Upstream`."""
+        del query
+        await trio.lowlevel.checkpoint()
+        self.counters.queries += 1
+        raise UpstreamError(self._url, Kind.NETWORK, self._problem)
+
+    async def aclose(self) -> None:
+        """As `Upstream`."""

@@ -8,6 +8,8 @@ that DoT, DoH and DoQ share all of it.
 from typing import NamedTuple, Protocol
 
 from anchord.model.errors import AnchordError
+from anchord.net.ended import PeerError
+from anchord.net.identity import TlsError
 
 from .base import Kind
 
@@ -39,19 +41,34 @@ CLOSED = Fault(Kind.CLOSED, "the connection was closed before the reply")
 """An orderly end, too early."""
 
 
+def ended(error: PeerError | TlsError) -> EndedError:
+    """What the end of a connection of HTTP or QUIC means to whoever waits for replies."""
+    if isinstance(error, TlsError):
+        kind, is_unprocessed = Kind.TLS, False
+    else:
+        kind = Kind.MALFORMED if error.is_breach else Kind.CLOSED
+        is_unprocessed = error.is_unprocessed
+    return EndedError(Fault(kind, error.problem, error.remedy, is_unprocessed))
+
+
 class Carrier(Protocol):
-    """Queries and replies over one connection, which it owns.
+    """Queries and replies over one connection, which it owns."""
 
-    `is_resumed` tells whether an earlier TLS session was taken up; with early data that is known
-    once the first reply is there. `is_open` turns false when the peer takes no more queries.
-    `answers_once` tells whether each query has a stream of its own, so that whatever comes on it
-    is all that will come. `has_unsent` tells whether `send` has to be called.
-    """
+    @property
+    def answers_once(self) -> bool:
+        """Whether each query has a stream of its own: what comes on it is all that will come."""
 
-    is_resumed: bool
-    is_open: bool
-    answers_once: bool
-    has_unsent: bool
+    @property
+    def is_resumed(self) -> bool:
+        """Whether an earlier TLS session was taken up. Known once the first reply is there."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the peer takes more queries. It may still answer those that it has."""
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether `send` has to be called."""
 
     def post(self, query: bytes) -> int:
         """Queues a query with the id 0; returns the number under which its reply will come."""

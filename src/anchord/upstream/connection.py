@@ -12,7 +12,7 @@ from functools import partial
 import outcome
 import trio
 
-from anchord.net.tcp import in_words
+from anchord.net.race import in_words
 
 from .base import Counters, Kind
 from .carrier import CLOSED, Carrier, EndedError, Fault

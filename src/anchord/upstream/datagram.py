@@ -15,7 +15,8 @@ from typing import Any
 
 import trio
 
-from anchord.net.tcp import RECEIVE, UnreachableError, socket_address
+from anchord.net.race import UnreachableError
+from anchord.net.tcp import RECEIVE, socket_address
 from anchord.wire.message import HEADER, is_truncated
 
 from .base import Counters, Kind, UpstreamError

@@ -8,11 +8,13 @@ followed: where queries go is for the configuration to say.
 import base64
 from dataclasses import dataclass
 
-from anchord.net.http import Answer, Failure, Headers, HttpConnection, HttpError
+from anchord.net.ended import PeerError
+from anchord.net.http import Answer, Failure, Headers, HttpConnection
+from anchord.net.identity import TlsError
 from anchord.wire.message import HEADER
 
 from .base import Kind
-from .carrier import CLOSED, EndedError, Fault
+from .carrier import CLOSED, EndedError, Fault, ended
 from .url import Endpoint
 
 MEDIA_TYPE = b"application/dns-message"
@@ -96,8 +98,8 @@ class HttpCarrier:
         """As `Carrier`."""
         try:
             came = await self._connection.receive()
-        except HttpError as error:
-            raise EndedError(Fault(Kind.MALFORMED, error.problem, error.remedy)) from error
+        except (PeerError, TlsError) as error:
+            raise ended(error) from error
         if came is None:
             raise EndedError(CLOSED)
         return [(one.number, self._reply(one)) for one in came]

@@ -17,10 +17,11 @@ from functools import partial
 import trio
 
 from anchord.model.errors import AnchordError
-from anchord.net.tcp import UnreachableError, in_words
+from anchord.net.ended import PeerError
+from anchord.net.race import UnreachableError, in_words
 
 from .base import Counters, Kind, UpstreamError
-from .carrier import Carrier, EndedError, Fault
+from .carrier import Carrier, Fault, ended
 from .connection import Connection, Waiter
 from .matching import question_of
 from .pool import IDLE_LIMIT, IN_FLIGHT, RoundTrip
@@ -197,8 +198,8 @@ class SharedUpstream:
             return Fault(kind, error.problem)
         except UpstreamError as error:
             return Fault(error.kind, error.problem, error.remedy)
-        except EndedError as error:
-            return error.fault
+        except PeerError as error:
+            return ended(error).fault
         except AnchordError as error:
             return Fault(Kind.TLS, error.problem, error.remedy)
         except OSError as error:

@@ -32,7 +32,8 @@ class Endpoint:
     `host` is a DNS name in lower case without the final dot, or an IP address; it is also what
     the server's certificate must be for. `path` is empty but for HTTP. `addresses` are IP
     addresses that spare the look-up of the name. `pins` are `sha256/BASE64` of the server's SPKI,
-    `ca_file` is a PEM file in place of the platform's store.
+    `ca_file` is a PEM file in place of the platform's store. `chain_hashes` come with stamps:
+    SHA-256 of the TBSCertificate of one of the chain's certificates, in hexadecimal.
     """
 
     scheme: str
@@ -42,6 +43,7 @@ class Endpoint:
     addresses: tuple[str, ...] = ()
     pins: tuple[str, ...] = ()
     ca_file: str = ""
+    chain_hashes: tuple[str, ...] = ()
 
     @property
     def is_encrypted(self) -> bool:

@@ -188,6 +188,11 @@ def write_query(
     return head + write_opt(dnssec_ok=True, options=padding(len(head) + len(bare), QUERY_PADDING))
 
 
+def write_plain_query(question: Question) -> bytes:
+    """The same without EDNS, for servers from before it: neither DO nor CD."""
+    return _HEADER.pack(0, RD, 1, 0, 0, 0) + question.name + _type_and_class(question)
+
+
 def _type_and_class(question: Question) -> bytes:
     return question.rdtype.to_bytes(2) + b"\0\x01"
 
@@ -236,6 +241,29 @@ def read_response(wire: bytes, question: Question, upstream: str = "") -> Respon
 def is_truncated(wire: bytes) -> bool:
     """Whether TC is set in a message that is at least a header."""
     return bool(wire[2] & TC >> 8)
+
+
+def carries_option(wire: bytes, code: int) -> bool:
+    """Whether an OPT record of this reply, which is at least a header, holds the EDNS option.
+
+    A reply that cannot be read holds none: whoever reads it will say what is wrong.
+    """
+    if code.to_bytes(2) not in wire:
+        return False
+    _, _, questions, *counts = _HEADER.unpack_from(wire)
+    known: Known = {}
+    position = HEADER
+    try:
+        for _ in range(questions):
+            position = read_name(wire, position, len(wire), known)[1] + 4  # type and class
+        for _ in range(sum(counts)):
+            _, rdtype, _, _, start, position = _read_record(wire, position, known)
+            options = wire[start:position] if rdtype == rdtypes.OPT else b""
+            if any(code == found for found, _ in read_options(options)):
+                return True
+    except FormError:
+        pass
+    return False
 
 
 _Key: TypeAlias = tuple[Name, int, int | None]

@@ -8,8 +8,9 @@ import pytest
 import trio
 import trio.testing
 
-from anchord.net import tcp
-from anchord.net.tcp import TcpChannel, UnreachableError, alternating, connect, in_words
+from anchord.net import race
+from anchord.net.race import UnreachableError, alternating, in_words
+from anchord.net.tcp import TcpChannel, connect
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ async def test_a_refused_address_gives_way_to_the_next_at_once(listening: socket
     started = trio.current_time()
     channel = await connect(["127.0.0.2", "127.0.0.1"], port_of(listening))
     assert channel.address == "127.0.0.1"
-    assert trio.current_time() - started < tcp.STAGGER
+    assert trio.current_time() - started < race.STAGGER
     channel.close()
 
 
@@ -59,10 +60,10 @@ async def test_a_silent_address_gives_way_to_the_next_after_the_stagger() -> Non
             one.setblocking(False)
             assert one.connect_ex(("127.0.0.2", port)) == errno.EINPROGRESS
         started = trio.current_time()
-        with trio.fail_after(4 * tcp.STAGGER):
+        with trio.fail_after(4 * race.STAGGER):
             channel = await connect(["127.0.0.2", "127.0.0.1"], port)
         assert channel.address == "127.0.0.1"
-        assert trio.current_time() - started >= tcp.STAGGER
+        assert trio.current_time() - started >= race.STAGGER
         channel.close()
         for one in filling:
             one.close()

@@ -1,0 +1,360 @@
+"""QUIC connections (RFC 9000): aioquic's state machine, a UDP socket, trio's clock.
+
+aioquic does no I/O: it is handed datagrams and the time, and says what to send and when to wake
+it. Whoever reads from a channel keeps it going; there is no task besides. Nothing of what a server
+sent counts until whoever opened the channel has seen it prove who it is.
+
+A socket is connected to one address. A network that changes below it makes it fail or fall silent;
+then a new connection is made, which with a session costs what migrating would.
+"""
+
+import contextlib
+import errno
+import re
+import socket
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import trio
+from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.connection import QuicConnection
+from aioquic.quic.events import (
+    ConnectionTerminated,
+    HandshakeCompleted,
+    StopSendingReceived,
+    StreamDataReceived,
+    StreamReset,
+)
+from aioquic.quic.packet import QuicErrorCode, QuicFrameType
+from aioquic.tls import AlertDescription, Context, SessionTicket
+
+from anchord.model.errors import AnchordError
+
+from .ended import PeerError
+from .identity import TlsError
+from .tcp import RECEIVE, socket_address
+
+HANDSHAKE_LIMIT = 3.0
+"""Seconds for a handshake with one address: what is lost is sent again after 0.3, 0.9 and 2.1."""
+
+EARLY_LIMIT = 0.5
+"""Seconds for a handshake under which early data goes: after that, every address is tried."""
+
+DATAGRAMS = 64
+"""Datagrams taken from the socket before anything is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What came next in reply to request `number`. After the last one, `ends` is true."""
+
+    number: int
+    data: bytes
+    ends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The peer has reset the stream of request `number`, or reads no more from it."""
+
+    number: int
+    code: int
+    is_reset: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What came on a stream that the peer has opened. `data` is None where it was reset."""
+
+    stream_id: int
+    data: bytes | None
+    ends: bool
+
+    @property
+    def is_one_way(self) -> bool:
+        """Whether it is for the peer to speak only (RFC 9000 section 2.1)."""
+        return bool(self.stream_id & 2)
+
+
+Event: TypeAlias = Piece | Cut | Aside
+
+
+class Opener(Protocol):
+    """Who opened a channel, and is told what its server turns out to be."""
+
+    def prove(self, quic: QuicConnection, handshake: HandshakeCompleted) -> None:
+        """Looks at what a handshake has shown. Raises TlsError."""
+
+    def keep(self, ticket: SessionTicket) -> None:
+        """Takes a session of a server that has proven who it is."""
+
+    def early_data_failed(self) -> None:
+        """The server declined early data, or did not answer it at once."""
+
+
+class QuicChannel:
+    """A QUIC connection over a socket of its own. Made by `QuicClient`.
+
+    `is_resumed` tells, once the handshake is over, whether an earlier session was taken up.
+    """
+
+    def __init__(
+        self, configuration: QuicConfiguration, address: str, port: int, opener: Opener
+    ) -> None:
+        ticket = configuration.session_ticket
+        self.address = address
+        self.is_resumed = False
+        self._opener = opener
+        self._new_ticket: SessionTicket | None = None
+        self._quic = QuicConnection(
+            configuration=configuration, session_ticket_handler=self._note_ticket
+        )
+        self._is_early = ticket is not None and ticket.max_early_data_size is not None
+        self._is_proven = False
+        self._limit = trio.current_time() + (EARLY_LIMIT if self._is_early else HANDSHAKE_LIMIT)
+        self._events: list[Event] = []
+        self._last_number = 0
+        self._backlog: dict[int, bytes] = {}
+        self._streams: dict[int, int] = {}
+        self._numbers: dict[int, int] = {}
+        self._error: OSError | AnchordError | None = None
+        self._alarm = trio.CancelScope()
+        family, self._peer = socket_address(address, port, socket.SOCK_DGRAM)
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            self._socket.setblocking(False)
+            self._socket.connect(self._peer)  # so that the kernel drops what others send
+        except BaseException:
+            self._socket.close()
+            raise
+        self._quic.connect(self._peer, now=trio.current_time())
+
+    async def handshake(self) -> None:
+        """Raises TlsError, PeerError and OSError."""
+        self.flush()
+        while not self._is_proven:
+            await self._turn()
+
+    def ask(self, data: bytes) -> int:
+        """Queues a request, which has a stream of its own; returns its number.
+
+        It leaves with `flush`, as soon as the peer's limit of streams lets it.
+        """
+        self._last_number += 1
+        self._backlog[self._last_number] = data
+        self._begin()
+        return self._last_number
+
+    def cancel(self, number: int, code: int) -> None:
+        """Ends both directions of a request's stream unless it is over (RFC 9000 section 3.5)."""
+        if self._backlog.pop(number, None) is None and number in self._streams:
+            stream_id = self._streams[number]
+            self._forget(stream_id)
+            self._quic.reset_stream(stream_id, code)
+            self._quic.stop_stream(stream_id, code)
+
+    def withdraw(self, first: int, code: int) -> list[int]:
+        """Gives up the requests on streams from this id on, and those that have no stream yet.
+
+        Returns their numbers.
+        """
+        numbers = [number for number, stream_id in self._streams.items() if stream_id >= first]
+        numbers += self._backlog
+        for number in numbers:
+            self.cancel(number, code)
+        return numbers
+
+    def tell(self, data: bytes) -> None:
+        """Queues data on a new one-way stream, which stays open (RFC 9114 section 6.2)."""
+        stream_id = self._quic.get_next_available_stream_id(is_unidirectional=True)
+        self._quic.send_stream_data(stream_id, data)
+
+    def flush(self) -> None:
+        """Sends what is due. An error comes out of `receive`."""
+        try:
+            for datagram, _ in self._quic.datagrams_to_send(now=trio.current_time()):
+                with contextlib.suppress(BlockingIOError):  # as good as lost
+                    self._socket.send(datagram)
+        except OSError as error:
+            self._error = self._error or error
+        self._alarm.deadline = self._wake_at()
+
+    async def receive(self) -> list[Event]:
+        """What has happened next. Loses nothing when cancelled.
+
+        Raises PeerError, OSError, and with early data TlsError.
+        """
+        while not self._events:
+            await self._turn()
+        events, self._events = self._events, []
+        return events
+
+    def close(self, code: int = 0) -> None:
+        """Ends the connection with the application's code; the peer's last words are not heard."""
+        if self._socket.fileno() < 0:
+            return
+        self._quic.close(error_code=code)
+        self.flush()
+        trio.lowlevel.notify_closing(self._socket)
+        self._socket.close()
+
+    def _begin(self) -> None:
+        """Gives streams to requests. Past its limit, the peer would not take even their end."""
+        most = self._quic._remote_max_streams_bidi  # noqa: SLF001 - see `_ask_for_what_is_needed`
+        while self._backlog and (stream_id := self._quic.get_next_available_stream_id()) < 4 * most:
+            number = next(iter(self._backlog))
+            self._streams[number] = stream_id
+            self._numbers[stream_id] = number
+            self._quic.send_stream_data(stream_id, self._backlog.pop(number), end_stream=True)
+
+    def _forget(self, stream_id: int) -> None:
+        del self._streams[self._numbers.pop(stream_id)]
+
+    # ------------ The pump ------------
+
+    async def _turn(self) -> None:
+        """Waits for a datagram or for the next deadline, and has aioquic deal with it."""
+        if self._error is not None:
+            raise self._error
+        with trio.CancelScope(deadline=self._wake_at()) as self._alarm:
+            await trio.lowlevel.wait_readable(self._socket)
+        now = trio.current_time()
+        self._take_datagrams(now)
+        timer = self._quic.get_timer()
+        if timer is not None and now >= timer:
+            self._quic.handle_timer(now=now)
+            self._collect()
+        if not self._is_proven and now >= self._limit and self._error is None:
+            self._error = self._no_handshake()
+        self.flush()
+
+    def _take_datagrams(self, now: float) -> None:
+        try:
+            for _ in range(DATAGRAMS):
+                datagram = self._socket.recv(RECEIVE)
+                self._quic.receive_datagram(datagram, self._peer, now=now)
+                self._collect()
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self._error = self._error or error
+
+    def _wake_at(self) -> float:
+        if self._error is not None:
+            return trio.current_time()
+        timer = self._quic.get_timer()
+        at = float("inf") if timer is None else timer
+        return at if self._is_proven else min(at, self._limit)
+
+    def _collect(self) -> None:
+        """Takes what aioquic has found out. Nothing of an unproven server gets past here."""
+        while self._error is None and (event := self._quic.next_event()) is not None:
+            if isinstance(event, StreamDataReceived | StreamReset | StopSendingReceived):
+                self._take(event)
+            elif isinstance(event, HandshakeCompleted):
+                self._conclude(event)
+            elif isinstance(event, ConnectionTerminated):
+                self._error = _in_words(event)
+        if self._is_proven and self._new_ticket is not None:
+            self._opener.keep(self._new_ticket)
+            self._new_ticket = None
+        self._begin()
+
+    def _take(self, event: StreamDataReceived | StreamReset | StopSendingReceived) -> None:
+        """What happens to a stream, in terms of requests; those that are over are over."""
+        stream_id = event.stream_id
+        if isinstance(event, StreamDataReceived):
+            data, ends = event.data, event.end_stream
+            code = 0
+        else:
+            data, ends = None, isinstance(event, StreamReset)
+            code = event.error_code
+        if stream_id & _IS_THE_SERVERS:
+            self._events.append(Aside(stream_id, data, ends))
+        elif stream_id in self._numbers:
+            number = self._numbers[stream_id]
+            if ends:
+                self._forget(stream_id)
+            self._events.append(
+                Cut(number, code, ends) if data is None else Piece(number, data, ends)
+            )
+
+    def _conclude(self, handshake: HandshakeCompleted) -> None:
+        try:
+            self._opener.prove(self._quic, handshake)
+        except AnchordError as error:
+            self._error = error
+            self._quic.close(
+                error_code=QuicErrorCode.CRYPTO_ERROR + AlertDescription.bad_certificate,
+                frame_type=QuicFrameType.CRYPTO,
+            )
+            return
+        self._is_proven = True
+        self.is_resumed = handshake.session_resumed
+        if self._is_early and not handshake.early_data_accepted:
+            self._opener.early_data_failed()  # aioquic sends it again, now under the session's keys
+
+    def _no_handshake(self) -> OSError | AnchordError:
+        if self._is_early:
+            self._opener.early_data_failed()
+            return PeerError("no handshake in time for early data", is_unprocessed=True)
+        return TimeoutError(errno.ETIMEDOUT, "")
+
+    def _note_ticket(self, ticket: SessionTicket) -> None:
+        """Is called in the midst of a datagram, when the server may not be proven yet."""
+        self._new_ticket = ticket
+
+
+_IS_THE_SERVERS = 1
+"""The bit of a stream's id (RFC 9000 section 2.1)."""
+
+WRONG_PLACE = "correct the scheme or the port of the URL"
+
+
+def _in_words(event: ConnectionTerminated) -> TlsError | PeerError:
+    """Why a connection has ended. The peer's own words are shortened and made harmless."""
+    reason = "".join(filter(str.isprintable, event.reason_phrase))[:64]
+    code = event.error_code
+    if event.frame_type is None:
+        return PeerError(
+            f"the server ended the connection{f' ({reason})' if reason else ''}",
+            code=code,
+        )
+    if code == QuicErrorCode.CRYPTO_ERROR + AlertDescription.no_application_protocol:
+        return TlsError("the server does not offer that protocol over QUIC", remedy=WRONG_PLACE)
+    if code in range(QuicErrorCode.CRYPTO_ERROR, QuicErrorCode.CRYPTO_ERROR + 0x100):
+        return TlsError(f"TLS failed ({_alert(code - QuicErrorCode.CRYPTO_ERROR)})")
+    if reason == "Idle timeout":
+        return PeerError("the connection fell silent")
+    named = _name(code)
+    return PeerError(f"QUIC failed ({named}{f': {reason}' if reason else ''})")
+
+
+def _alert(code: int) -> str:
+    try:
+        return "alert " + AlertDescription(code).name.replace("_", " ")
+    except ValueError:
+        return f"alert {code}"
+
+
+def _name(code: int) -> str:
+    try:
+        return re.sub("_", " ", QuicErrorCode(code).name).lower()
+    except ValueError:
+        return f"error {code:#x}"
+
+
+def _ask_for_what_is_needed() -> None:
+    """The server's certificate and its limit of streams are not in aioquic's public interface.
+
+    Where a later aioquic has them elsewhere, that is told when it is loaded, not in a handshake.
+    """
+    quic = QuicConnection(configuration=QuicConfiguration())
+    if not (
+        hasattr(Context(is_client=True), "_peer_certificate_chain")
+        and hasattr(quic, "_remote_max_streams_bidi")
+    ):
+        raise ImportError("this aioquic is another than anchord knows")
+
+
+_ask_for_what_is_needed()

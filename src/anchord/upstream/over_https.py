@@ -1,0 +1,29 @@
+"""DoH over HTTP/2: the upstreams that need h2. Loaded when one is configured."""
+
+from collections.abc import Awaitable, Callable
+
+from anchord.net.http2 import ALPN_H2, Http2Connection
+from anchord.net.identity import Identity
+from anchord.net.tls import ClientContexts, TlsClient
+
+from .bootstrap import Dialer
+from .carrier import Carrier
+from .doh import HttpCarrier, Resource
+from .url import Endpoint
+
+
+def opener(
+    endpoint: Endpoint, identity: Identity, contexts: ClientContexts
+) -> Callable[[], Awaitable[Carrier]]:
+    """What opens connections to an `https` endpoint.
+
+    Raises AnchordError where the CA file cannot be used.
+    """
+    client = TlsClient(identity, alpn=ALPN_H2, requires_alpn=True, contexts=contexts)
+    dial = Dialer(endpoint)
+    resource = Resource.of(endpoint)
+
+    async def open_h2() -> Carrier:
+        return HttpCarrier(Http2Connection(await client.open(dial)), resource)
+
+    return open_h2
