@@ -19,6 +19,7 @@ from .parser import Parser, UsageError
 COMMANDS = {
     "serve": "run the resolver in the foreground",
     "query": "look a name up, validated, and say why where it fails",
+    "dane": "check a service's certificate against the TLSA records of its zone",
     "lab": "start a small signed internet, to try everything without a network",
     "stats": "show the daemon's counters and upstreams",
     "flush": "empty the daemon's cache, or forget one name",
@@ -26,7 +27,7 @@ COMMANDS = {
 """Every command, with its line in `anchord --help`."""
 
 NOT_BUILT = (
-    "trace", "why", "dane", "install", "uninstall", "status", "pause", "resume", "anchors", "log",
+    "trace", "why", "install", "uninstall", "status", "pause", "resume", "anchors", "log",
     "doctor", "trust",
 )  # fmt: skip
 """Commands that are settled and refuse for now."""

@@ -266,7 +266,8 @@ def check_result(found: Found, request: Request, addresses: Sequence[AddressResu
     warnings = [*found.warnings, *_about_records(found, is_mail=is_mail)]
     for one in addresses:
         warnings += (f"{one.address}: {text}" for text in one.warnings)
-        if one.result is Result.UNREACHABLE and result is not Result.UNREACHABLE:
+        is_apart = one.result is Result.UNREACHABLE and result is not Result.UNREACHABLE
+        if is_apart and not one.key:  # a server need not have certificates of both kinds
             warnings.append(f"{one.address} could not be judged: {one.reason}")
     return CheckResult(
         host=to_host(found.service.host),

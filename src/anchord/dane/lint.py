@@ -23,7 +23,7 @@ from .certificate import Certificate
 from .check import Checker, Request
 from .handshake import Keys
 from .lookup import FLAGS, Found, Service, data_of, failure_of, find
-from .names import to_host, tlsa_owner
+from .names import tlsa_owner, to_host
 from .probe import Presented, Target
 from .results import CheckResult, Finding, LintResult, Result, Severity
 from .tlsa import Matching, Selector, Tlsa, Usage

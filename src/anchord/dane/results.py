@@ -196,13 +196,17 @@ class MtaSts:
 
 @dataclass(frozen=True, slots=True)
 class MailResult:
-    """A mail domain, MX by MX. `takes_mail` is False for a null MX and a name that is not there."""
+    """A mail domain, MX by MX.
+
+    `result` says why no host was looked at: BOGUS or UNREACHABLE; it is None also for a domain that
+    takes no mail (RFC 7505).
+    """
 
     domain: str
     mx_security: str
     policy: Policy
+    result: Result | None
     reason: str
-    takes_mail: bool
     mx: tuple[CheckResult, ...]
     mta_sts: MtaSts
     ttl: int

@@ -45,18 +45,18 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where the mail of a domain goes. `problem` says why it goes nowhere.
+    """Where the mail of a domain goes. `outcome` and `problem` say why it goes nowhere.
 
-    `must_wait`: the look-up failed, so that nobody knows. `more_names` are names that the hosts'
-    certificates may have beside their own (RFC 7672 section 3.2.2).
+    `more_names` are names that the hosts' certificates may have beside their own (RFC 7672 section
+    3.2.2).
     """
 
     hops: tuple[Hop, ...]
     security: Status
     ttl: int
     more_names: tuple[Name, ...] = ()
+    outcome: Result | None = None
     problem: str = ""
-    must_wait: bool = False
     warnings: tuple[str, ...] = ()
 
 
@@ -81,14 +81,14 @@ async def check_domain(checker: Checker, domain: Name, *, port: int = PORT) -> M
         for hop in route.hops:
             nursery.start_soon(look_at, hop)
     checks = tuple(results[hop] for hop in route.hops)
-    policy = Policy.TEMP if route.must_wait else _policy(route, [founds[hop] for hop in route.hops])
+    policy = _policy(route, [founds[hop] for hop in route.hops])
     mta_sts = await _mta_sts(checker, domain, policy)
     return MailResult(
         domain=to_host(domain),
         mx_security=route.security.word,
         policy=policy,
+        result=route.outcome,
         reason=route.problem,
-        takes_mail=bool(route.hops) or route.must_wait,
         mx=checks,
         mta_sts=mta_sts,
         ttl=min([route.ttl, *(check.ttl for check in checks)]),
@@ -104,12 +104,13 @@ def _route(domain: Name, answer: Answer) -> Route:
     """RFC 5321 section 5.1, and what the status of the MX set means for it."""
     status = answer.verdict.status
     text = names.to_text(domain)
-    if failure := failure_of(answer):
+    if outcome := failure_of(answer):
+        security = Status.BOGUS if outcome is Result.BOGUS else Status.UNOBTAINABLE
         problem = f"the MX records cannot be had: {why(answer)}"
-        security = Status.BOGUS if failure is Result.BOGUS else Status.UNOBTAINABLE
-        return Route((), security, answer.ttl, problem=problem, must_wait=True)
+        return Route((), security, answer.ttl, outcome=outcome, problem=problem)
     if answer.rcode == rcodes.NXDOMAIN or answer.nxname:
-        return Route((), status, answer.ttl, problem=f"{text} does not exist")
+        problem = f"{text} does not exist"
+        return Route((), status, answer.ttl, outcome=Result.UNREACHABLE, problem=problem)
     rrset = data_of(answer)
     if rrset is None:  # proven, or at least not contradicted: the domain is its own host
         return Route((Hop(domain, None),), status, answer.ttl, _more_names(domain, answer))
@@ -156,7 +157,7 @@ def _by_preference(hop: Hop) -> tuple[int, Name]:
 
 def _policy(route: Route, founds: Sequence[Found]) -> Policy:
     """What holds for the domain as a whole. A host without addresses takes no mail anyhow."""
-    if any(found.outcome is Result.BOGUS or found.security.is_failure for found in founds):
+    if route.security.is_failure or any(found.security.is_failure for found in founds):
         return Policy.TEMP
     alive = [found for found in founds if found.host.failure is None]
     usable = [found for found in alive if found.rrset and tlsa.in_use(found.records, is_mail=True)]

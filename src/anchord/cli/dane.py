@@ -1,0 +1,284 @@
+"""`anchord dane`: what a zone says about a service's certificate, and whether it keeps to it.
+
+Every verdict about DNS is this process's own; the connections are made from here as well.
+"""
+
+import argparse
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from anchord.config.load import Loaded, load
+from anchord.daemon.compose import clock_of, open_resolver
+from anchord.dane import names as dane_names
+from anchord.dane.check import Checker, Request, tlsa_result
+from anchord.dane.handshake import Keys
+from anchord.dane.lint import lint
+from anchord.dane.lookup import Service, find
+from anchord.dane.results import CheckResult, Finding, MailResult, Result, Severity, as_json
+from anchord.dane.roots import load_roots
+from anchord.dane.smtp import PORT, check_domain
+from anchord.dane.srv import check_srv
+from anchord.dane.starttls import PROTOCOLS
+from anchord.model.names import Name
+
+from . import dane_make, dane_text
+from .parser import Parser, Subparsers, UsageError
+from .upstreams import with_upstreams
+
+BAD = 1
+"""The exit status for a mismatch, something bogus, or an error that lint has found."""
+UNREACHABLE = 3
+"""The exit status where nothing could be judged."""
+
+HTTPS = 443
+"""The port of a service that names none, and no protocol either."""
+
+MAIL = "smtp"
+"""The protocol between mail servers, which has rules of its own (RFC 7672)."""
+
+DIRECT = "none"
+"""What `--starttls` says for TLS from the first octet, where the port has a protocol of its own."""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """`anchord dane tlsa|check|smtp|lint|make`."""
+    parser = subparsers.add_parser(
+        "dane",
+        help="check a service's certificate against the TLSA records of its zone",
+        description="Check certificates against the TLSA records that a signed zone publishes.",
+        epilog="Exit status: 1 for a mismatch, something bogus or an error that lint found; "
+        "3 where nothing could be judged; else 0.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_tlsa(commands)
+    _add_check(commands)
+    _add_smtp(commands)
+    _add_lint(commands)
+    dane_make.add_parser(commands)
+    hook = commands.add_parser("hook", help="not built yet", add_help=False)
+    hook.add_argument("rest", nargs=argparse.REMAINDER)
+    hook.set_defaults(dane=_not_built)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The subcommand."""
+    status: int = arguments.dane(arguments)
+    return status
+
+
+def _not_built(_: argparse.Namespace) -> int:
+    raise UsageError("not built yet", where="dane hook", remedy="see anchord dane --help")
+
+
+# ------------ tlsa ------------
+
+
+def _add_tlsa(commands: Subparsers) -> None:
+    parser = commands.add_parser("tlsa", help="the validated TLSA records of a service")
+    parser.add_argument("host", metavar="HOST")
+    parser.add_argument("port", metavar="PORT")
+    parser.add_argument(
+        "proto", metavar="PROTO", nargs="?", default="tcp", choices=dane_names.PROTOCOLS
+    )
+    _add_common(parser)
+    parser.set_defaults(dane=_tlsa)
+
+
+def _tlsa(arguments: argparse.Namespace) -> int:
+    service = Service(_host(arguments.host), _port(arguments.port), arguments.proto)
+    is_mail = service.port == PORT
+
+    async def look_up() -> Any:
+        async with _open(arguments) as (checker, _):
+            return tlsa_result(
+                await find(checker.resolver, service, needs_addresses=False), is_mail=is_mail
+            )
+
+    result = trio.run(look_up)
+    _print(arguments, result, dane_text.tlsa_lines)
+    return _status([result.result])
+
+
+# ------------ check ------------
+
+
+def _add_check(commands: Subparsers) -> None:
+    parser = commands.add_parser(
+        "check", help="connect, and verify what is presented against the TLSA records"
+    )
+    _add_service(parser)
+    parser.add_argument(
+        "--srv",
+        metavar="SERVICE",
+        help="HOST is a domain: check the targets of its SRV records for this service",
+    )
+    parser.add_argument(
+        "--both-keys",
+        dest="keys",
+        action="store_const",
+        const=(Keys.RSA, Keys.ECDSA),
+        default=(Keys.ANY,),
+        help="ask for an RSA and for an ECDSA certificate, one after the other (TLS 1.2)",
+    )
+    _add_common(parser)
+    parser.set_defaults(dane=_check)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    request = _request(arguments)
+
+    async def check() -> Any:
+        async with _open(arguments) as (checker, _):
+            if not arguments.srv:
+                return await checker.check(request)
+            return await check_srv(
+                checker,
+                request.service.host,
+                arguments.srv,
+                starttls=request.starttls,
+                keys=request.keys,
+            )
+
+    result = trio.run(check)
+    if isinstance(result, CheckResult):
+        _print(arguments, result, dane_text.check_lines)
+        return _status([result.result])
+    _print(arguments, result, dane_text.srv_lines)
+    return _status([one.result for one in result.services] or [result.result])
+
+
+# ------------ smtp ------------
+
+
+def _add_smtp(commands: Subparsers) -> None:
+    parser = commands.add_parser(
+        "smtp", help="a mail domain, MX by MX, as a sending server sees it"
+    )
+    parser.add_argument("domain", metavar="DOMAIN")
+    parser.add_argument("--port", metavar="PORT", default=str(PORT), help=argparse.SUPPRESS)
+    _add_common(parser)
+    parser.set_defaults(dane=_smtp)
+
+
+def _smtp(arguments: argparse.Namespace) -> int:
+    domain, port = _host(arguments.domain), _port(arguments.port)
+
+    async def check() -> MailResult:
+        async with _open(arguments) as (checker, _):
+            return await check_domain(checker, domain, port=port)
+
+    result = trio.run(check)
+    _print(arguments, result, dane_text.mail_lines)
+    return _status([one.result for one in result.mx] or [result.result])
+
+
+# ------------ lint ------------
+
+
+def _add_lint(commands: Subparsers) -> None:
+    parser = commands.add_parser("lint", help="what will break, and when")
+    _add_service(parser)
+    _add_common(parser)
+    parser.set_defaults(dane=_lint, keys=tuple(Keys))
+
+
+def _lint(arguments: argparse.Namespace) -> int:
+    request = _request(arguments)
+
+    async def look() -> Any:
+        async with _open(arguments) as (checker, loaded):
+            return await lint(checker, request, now=clock_of(loaded.config).wall())
+
+    result = trio.run(look)
+    _print(arguments, result, dane_text.lint_lines)
+    errors: list[Finding] = [one for one in result.findings if one.severity is Severity.ERROR]
+    if errors:
+        return BAD
+    return UNREACHABLE if result.check.result is Result.UNREACHABLE else 0
+
+
+# ------------ What they share ------------
+
+
+def _add_service(parser: Parser) -> None:
+    parser.add_argument("service", metavar="HOST[:PORT]")
+    parser.add_argument(
+        "--starttls",
+        metavar="PROTOCOL",
+        choices=(*PROTOCOLS, DIRECT),
+        help=f"{', '.join(PROTOCOLS)}; the port's own where none is named, {DIRECT} for TLS from "
+        "the first octet",
+    )
+
+
+def _add_common(parser: Parser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
+    parser.add_argument("--config", metavar="FILE", type=Path)
+    parser.add_argument(
+        "--upstream", metavar="URL", action="append", default=[], help="ask this upstream"
+    )
+    parser.add_argument(
+        "--direct", action="store_true", help="ask the configured upstreams, not the daemon"
+    )
+
+
+@asynccontextmanager
+async def _open(arguments: argparse.Namespace) -> AsyncIterator[tuple[Checker, Loaded]]:
+    """A checker over the engine of this process, with the configuration that is found."""
+    loaded = load(arguments.config, upstreams=arguments.upstream)
+    trust = load_roots(loaded.config.dane.ca_file)
+    direct = bool(arguments.direct or arguments.upstream)
+    loaded = await with_upstreams(loaded, direct=direct)
+    async with open_resolver(loaded, clock_of(loaded.config)) as resolver:
+        yield Checker(resolver, trust), loaded
+
+
+def _request(arguments: argparse.Namespace) -> Request:
+    host, colon, port_text = arguments.service.rpartition(":")
+    if not colon:
+        host, port_text = arguments.service, ""
+    starttls = arguments.starttls
+    port = _port(port_text) if port_text else _usual_port(starttls)
+    if starttls is None:
+        starttls = next((name for name, one in PROTOCOLS.items() if one.port == port), "")
+    starttls = "" if starttls == DIRECT else starttls
+    return Request(
+        Service(_host(host), port),
+        starttls=starttls,
+        is_mail=starttls == MAIL,
+        keys=arguments.keys,
+    )
+
+
+def _usual_port(starttls: str | None) -> int:
+    return PROTOCOLS[starttls].port if starttls in PROTOCOLS else HTTPS
+
+
+def _host(text: str) -> Name:
+    try:
+        return dane_names.host_from_text(text)
+    except ValueError as error:
+        raise UsageError(str(error), where=text, remedy="give the name of a host") from None
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and 0 < int(text) < 65536:
+        return int(text)
+    raise UsageError(f"{text} is no port", remedy="give a number from 1 to 65535")
+
+
+def _print(
+    arguments: argparse.Namespace, result: Any, lines: Callable[[Any], Iterator[str]]
+) -> None:
+    print(as_json(result) if arguments.json else "\n".join(lines(result)))
+
+
+def _status(results: list[Result | None]) -> int:
+    """The exit status for what was checked: one that is wrong makes the whole wrong."""
+    if Result.MISMATCH in results or Result.BOGUS in results:
+        return BAD
+    return UNREACHABLE if results and set(results) == {Result.UNREACHABLE} else 0
