@@ -5,7 +5,7 @@ ends in data, in a denial, or in the open. Nothing is believed here; records tha
 the story are left out of it, whatever they are (RFC 2181 section 5.4.1).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from anchord.model import names, rcodes, rdtypes
@@ -35,10 +35,14 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """One step of the chain. `cname` is what the client sees, `dname` what it follows from."""
+    """One step of the chain. `cname` is what the client sees, `dname` what it follows from.
+
+    `contradicts` is a DNAME above the name that says something else than the CNAME.
+    """
 
     cname: RRset
     dname: RRset | None = None
+    contradicts: RRset | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class Story:
     data: tuple[RRset, ...] = ()
     dname: RRset | None = None
     """The DNAME that makes the name too long."""
+    alias: Alias | None = None
+    """The CNAME in `data`, asked for by its type, where a DNAME stands above it."""
 
 
 def tell(response: Response, question: Question, seen: set[Name]) -> Story:
@@ -77,17 +83,17 @@ def tell(response: Response, question: Question, seen: set[Name]) -> Story:
             if target is None:
                 return story(Ending.TOO_LONG, dname=dname)
             cname = sets.get((name, rdtypes.CNAME)) or _synthesized(name, dname, target)
-            if _target(cname) != names.lower(target):
-                dname = None  # forged, or another zone's: it must stand by itself
+            follows = _target(cname) == names.lower(target)
+            alias = Alias(cname, dname) if follows else Alias(cname, contradicts=dname)
         else:
             found = sets.get((name, rdtypes.CNAME))
             if found is None:
                 return story(_denial(response, bool(aliases)))
-            cname = found
-        aliases.append(Alias(cname, dname))
+            alias = Alias(found)
         if question.rdtype == rdtypes.CNAME:
-            return Story((), name, Ending.DATA, (cname,), dname)
-        next_name = _target(cname)
+            return replace(story(Ending.DATA, alias.cname), alias=alias)
+        aliases.append(alias)
+        next_name = _target(alias.cname)
         if next_name is None or next_name in seen:
             return story(Ending.LOOP)
         name = next_name

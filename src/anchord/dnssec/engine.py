@@ -98,7 +98,13 @@ def validate(response: Response, work: Work) -> Asking[Answer]:
 def _judge_alias(alias: Alias, response: Response, work: Work) -> Asking[Part]:
     """A CNAME by itself; or the DNAME that it follows from (RFC 6672 section 5.3.1)."""
     if alias.dname is None:
-        return (yield from _judge_rrset(alias.cname, response, work))
+        part = yield from _judge_rrset(alias.cname, response, work)
+        if alias.contradicts and part.status is Status.BOGUS:
+            name, above = alias.cname.name, names.to_text(alias.contradicts.name)
+            text = f"the alias of {names.to_text(name)} is not what the DNAME of {above} says"
+            flaw = Flaw(EdeCode.DNSSEC_BOGUS, text, name)
+            part = replace(part, flaws=(flaw, *part.flaws))
+        return part
     part = yield from _judge_rrset(alias.dname, response, work)
     if part.answer:
         ttl = part.answer[0].ttl
@@ -109,9 +115,8 @@ def _judge_alias(alias: Alias, response: Response, work: Work) -> Asking[Part]:
 def _judge_ending(story: Story, response: Response, work: Work) -> Asking[Part]:
     match story.ending:
         case Ending.DATA:
-            if story.dname:  # a CNAME that was asked for by type
-                alias = Alias(story.data[0], story.dname)
-                return (yield from _judge_alias(alias, response, work))
+            if story.alias:
+                return (yield from _judge_alias(story.alias, response, work))
             parts = []
             for rrset in story.data:
                 part = yield from _judge_rrset(rrset, response, work)
@@ -264,7 +269,7 @@ def _unsigned(rrset: RRset, trust: ZoneTrust) -> Flaw:
     zone = names.to_text(trust.zone)
     if rrset.signatures:
         text = f"{what} is signed, but not by {zone}, which holds it"
-        return Flaw(EdeCode.RRSIGS_MISSING, text, rrset.name)
+        return Flaw(EdeCode.DNSSEC_BOGUS, text, rrset.name)
     text = f"{what} has no RRSIG, though {zone} is signed: signatures were stripped on the way"
     return Flaw(EdeCode.RRSIGS_MISSING, text, rrset.name)
 

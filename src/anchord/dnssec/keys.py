@@ -18,7 +18,6 @@ from anchord.wire.rdata import Dnskey, Ds, read_dnskey, read_ds
 from . import algorithms as alg
 from .algorithms import Supported, algorithm_text, digest_text
 from .crypto import MalformedKeyError, UnsupportedKeyError, digest, load_key
-from .limits import Limits
 from .rrsig import as_zone_key
 
 
@@ -44,7 +43,7 @@ def read_key_set(rrset: RRset) -> list[Dnskey]:
     return found
 
 
-def usable_ds(ds_set: Iterable[Ds], supported: Supported, limits: Limits) -> list[Ds]:
+def usable_ds(ds_set: Iterable[Ds], supported: Supported) -> list[Ds]:
     """The DS records that count: algorithm and digest type of the same record are supported.
 
     SHA-1 counts only where nothing better does (RFC 4509 section 3).
@@ -55,7 +54,7 @@ def usable_ds(ds_set: Iterable[Ds], supported: Supported, limits: Limits) -> lis
         if ds.algorithm in supported.algorithms and ds.digest_type in supported.digests
     ]
     better = [ds for ds in usable if ds.digest_type != alg.SHA1]
-    return (better or usable)[: limits.ds_per_zone]
+    return better or usable
 
 
 def unsupported_flaw(zone: Name, ds_set: list[Ds], supported: Supported) -> Flaw:
@@ -134,10 +133,15 @@ def _no_entry(zone: Name, key_set: list[Dnskey], ds_set: list[Ds], matching: lis
         *(("wanted_key_tag", tag) for tag in wanted),
         *(("key_tag", key.key_tag) for key in key_set),
     )
-    unflagged = [key for key in matching if not key.is_zone_key] or _cleared(zone, key_set, ds_set)
-    if unflagged:
-        text = f"{whose}: key {unflagged[0].key_tag} has no Zone Key flag, so it may sign nothing"
+    unflagged = [key for key in matching if not key.has_zone_flag]
+    if unflagged or any(_lacks_only_flags(key, zone, ds_set) for key in key_set):
+        tag = unflagged[0].key_tag if unflagged else wanted_text
+        text = f"{whose}: key {tag} has no Zone Key flag, so it may sign nothing"
         return Flaw(EdeCode.NO_ZONE_KEY_BIT_SET, text, zone, facts)
+    odd = [key for key in matching if key.has_zone_flag and not key.is_zone_key]
+    if odd:
+        text = f"{whose}: key {odd[0].key_tag} has protocol {odd[0].protocol} and not 3"
+        return Flaw(EdeCode.DNSKEY_MISSING, text, zone, facts)
     if any(key.is_revoked for key in key_set) and not any(
         key.key_tag in wanted and not key.is_revoked for key in key_set
     ):
@@ -152,12 +156,23 @@ def _no_entry(zone: Name, key_set: list[Dnskey], ds_set: list[Ds], matching: lis
     return Flaw(EdeCode.DNSKEY_MISSING, text, zone, facts)
 
 
-def _cleared(zone: Name, key_set: list[Dnskey], ds_set: list[Ds]) -> list[Dnskey]:
-    """Keys that the DS set would authenticate if only their Zone Key flag were set."""
-    found = []
-    for key in key_set:
-        if not key.is_zone_key and key.protocol == 3:
-            restored = read_dnskey(as_zone_key(key))
-            if any(_authenticates(ds, zone, restored) for ds in ds_set):
-                found.append(key)
-    return found
+def cleared_flags(zone: Name, key_set: list[Dnskey], flaw: Flaw) -> tuple[Flaw, ...]:
+    """What explains a key set that does not verify, if a key has lost its Zone Key flag."""
+    lost = [key for key in key_set if not key.has_zone_flag]
+    if flaw.code is not EdeCode.DNSSEC_BOGUS or not lost:
+        return ()
+    text = (
+        f"{names.to_text(zone)}: key {lost[0].key_tag} has no Zone Key flag, so it may sign nothing"
+    )
+    return (Flaw(EdeCode.NO_ZONE_KEY_BIT_SET, text, zone, (("key_tag", lost[0].key_tag),)),)
+
+
+def _lacks_only_flags(key: Dnskey, zone: Name, ds_set: list[Ds]) -> bool:
+    """Whether the DS set would authenticate the key with its Zone Key flag, SEP or not."""
+    if key.has_zone_flag or key.protocol != 3:
+        return False
+    return any(
+        _authenticates(ds, zone, read_dnskey(as_zone_key(key, extra)))
+        for ds in ds_set
+        for extra in (0, 1)
+    )

@@ -12,6 +12,8 @@ from anchord.model.ede import EdeCode
 from anchord.model.names import Name
 from anchord.model.response import Response, RRset
 from anchord.model.verdict import Flaw
+from anchord.wire.errors import FormError
+from anchord.wire.rdata import read_nsec, read_nsec3
 
 from . import times
 from .asking import Asking, Work, ZoneTrust
@@ -97,6 +99,10 @@ def _why_not(
     if denials and not any(rrset.signatures for rrset in denials):
         text = f"the NSEC or NSEC3 records for {question} have no RRSIG, though {zone} is signed"
         return Flaw(EdeCode.RRSIGS_MISSING, text, question.name)
+    for rrset in denials:
+        if _is_malformed(rrset):
+            text = f"the {rdtypes.to_text(rrset.rdtype)} record of {zone} is malformed"
+            return Flaw(EdeCode.DNSSEC_BOGUS, text, question.name)
     for rrset in evidence.rrsets[: work.limits.denial_records]:
         result = yield from verify_rrset(rrset, trust.zone, trust.keys, work)
         if isinstance(result, Flaw):
@@ -106,3 +112,13 @@ def _why_not(
     else:
         text = f"no NSEC or NSEC3 record proves the answer to {question}, though {zone} is signed"
     return Flaw(EdeCode.NSEC_MISSING, text, question.name)
+
+
+def _is_malformed(rrset: RRset) -> bool:
+    read = read_nsec if rrset.rdtype == rdtypes.NSEC else read_nsec3
+    try:
+        for rdata in rrset.rdatas:
+            read(rdata)
+    except FormError:
+        return True
+    return False

@@ -170,10 +170,14 @@ def _no_such_key(rrset: RRset, rrsig: Rrsig, keys: tuple[Dnskey, ...]) -> Flaw:
     if any(
         rrsig.key_tag in (key.key_tag, key_tag(as_zone_key(key)))
         for key in keys
-        if not key.is_zone_key
+        if not key.has_zone_flag
     ):
         text = f"{head}, which has no Zone Key flag, so it may sign nothing"
         return _flaw(EdeCode.NO_ZONE_KEY_BIT_SET, rrset, rrsig, text)
+    odd = [key for key in keys if key.key_tag == rrsig.key_tag and key.protocol != 3]
+    if odd:
+        text = f"{head}, which has protocol {odd[0].protocol} and not 3"
+        return _flaw(EdeCode.DNSSEC_BOGUS, rrset, rrsig, text)
     if any(key.is_revoked and rrsig.key_tag == key.key_tag for key in keys):
         text = f"{head}, which is revoked"
         return _flaw(EdeCode.DNSKEY_MISSING, rrset, rrsig, text)
@@ -185,9 +189,9 @@ def _no_such_key(rrset: RRset, rrsig: Rrsig, keys: tuple[Dnskey, ...]) -> Flaw:
     return _flaw(EdeCode.DNSSEC_BOGUS, rrset, rrsig, text)
 
 
-def as_zone_key(key: Dnskey) -> bytes:
-    """The RDATA that the key would have with its Zone Key flag set."""
-    return (key.flags | 0x0100).to_bytes(2) + key.rdata[2:]
+def as_zone_key(key: Dnskey, extra: int = 0) -> bytes:
+    """The RDATA that the key would have with its Zone Key flag set, and the `extra` flags."""
+    return (key.flags | 0x0100 | extra).to_bytes(2) + key.rdata[2:]
 
 
 def _verifies(key: Dnskey, signature: bytes, data: bytes) -> bool:

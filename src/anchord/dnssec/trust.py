@@ -30,6 +30,7 @@ from .anchors import Anchor
 from .asking import Asking, Context, Work, ZoneTrust, ask
 from .denial import Claim, Denial, Denied, Evidence
 from .keys import (
+    cleared_flags,
     entry_keys,
     read_ds_set,
     read_key_set,
@@ -145,20 +146,24 @@ def _judge_ds(
     """What a DS answer shows about a cut at `name`, by the keys of the zone above it."""
     if isinstance(response, Unanswered):
         return unanswered(response)
-    for rrset in response.answer:
-        if rrset.name != name or rrset.rdtype not in (rdtypes.DS, rdtypes.CNAME):
-            continue
-        checked = yield from verify_rrset(rrset, trust.zone, trust.keys, work)
+    ds = find(response.answer, name, rdtypes.DS)
+    if ds:
+        checked = yield from verify_rrset(ds, trust.zone, trust.keys, work)
         if isinstance(checked, Flaw):
-            return Skipped((checked,), is_unanswered=False, over_limit=bool(work.budget.exhausted))
-        if rrset.rdtype == rdtypes.CNAME:
-            return Proof(Denied.DELEGATION, (checked.rrset,))  # an alias is no cut
+            return _refuted(checked, work)
         if checked.wildcard is None:
             return checked
+    cname = find(response.answer, name, rdtypes.CNAME)
+    if cname:
+        checked = yield from verify_rrset(cname, trust.zone, trust.keys, work)
+        if isinstance(checked, Signed):
+            return Proof(Denied.DELEGATION, (checked.rrset,))  # an alias is no cut
     found = yield from prove(_no_secure_delegation(name, work), response, trust, work)
-    if isinstance(found, Flaw):
-        return Skipped((found,), is_unanswered=False, over_limit=bool(work.budget.exhausted))
-    return found
+    return _refuted(found, work) if isinstance(found, Flaw) else found
+
+
+def _refuted(flaw: Flaw, work: Work) -> Skipped:
+    return Skipped((flaw,), is_unanswered=False, over_limit=bool(work.budget.exhausted))
 
 
 def _no_secure_delegation(name: Name, work: Work) -> Claim:
@@ -204,7 +209,7 @@ def _prove_key_set(
 ) -> Asking[ZoneTrust]:
     """The zone of `link`, whose key set must be signed by a key that the DS set authenticates."""
     zone = link.zone
-    usable = usable_ds(ds_set, work.context.supported, work.limits)
+    usable = usable_ds(ds_set, work.context.supported)
     if not usable:
         return _ended(
             link, above, Status.INSECURE, unsupported_flaw(zone, ds_set, work.context.supported)
@@ -218,7 +223,10 @@ def _prove_key_set(
     rrset = find(response.answer, zone, rdtypes.DNSKEY)
     link = replace(link, dnskey=rrset)
     key_set = read_key_set(rrset) if rrset else []
-    entry = entry_keys(zone, key_set, usable)
+    entry = entry_keys(zone, key_set, usable[: work.limits.ds_per_zone])
+    if isinstance(entry, Flaw) and len(usable) > work.limits.ds_per_zone:
+        flaw = limit_flaw("too many DS records", zone)
+        return _ended(link, above, Status.BOGUS, flaw, over_limit=True)
     if isinstance(entry, Flaw):
         return _ended(link, above, Status.BOGUS, entry)
     assert rrset is not None  # an entry key came out of it
@@ -227,7 +235,8 @@ def _prove_key_set(
         return _ended(link, above, Status.INSECURE, unsupported_size_flaw(zone, entry.keys))
     checked = yield from verify_rrset(rrset, zone, entry.keys, work)
     if isinstance(checked, Flaw):
-        return _ended(link, above, Status.BOGUS, checked, over_limit=bool(work.budget.exhausted))
+        flaws = (*cleared_flags(zone, key_set, checked), checked)
+        return _ended(link, above, Status.BOGUS, *flaws, over_limit=bool(work.budget.exhausted))
     return ZoneTrust(
         zone,
         Status.SECURE,
@@ -274,12 +283,14 @@ def insecure_below(name: Name, denial: Proof, trust: ZoneTrust) -> ZoneTrust:
 
 
 def _unproven(trust: ZoneTrust, passed_over: list[Skipped]) -> ZoneTrust:
-    """The walk came to its end with DS answers that nothing below has made up for."""
-    contradicted = [skipped for skipped in passed_over if not skipped.is_unanswered]
-    chosen = (contradicted or passed_over)[0]
+    """The walk came to its end with DS answers that nothing below has made up for.
+
+    The topmost tells: below a cut that could not be seen, nothing can contradict.
+    """
+    chosen = passed_over[0]
     return replace(
         trust,
-        status=Status.BOGUS if contradicted else Status.UNOBTAINABLE,
+        status=Status.UNOBTAINABLE if chosen.is_unanswered else Status.BOGUS,
         keys=(),
         flaws=chosen.flaws,
         over_limit=any(skipped.over_limit for skipped in passed_over),

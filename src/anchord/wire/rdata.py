@@ -28,6 +28,11 @@ class Dnskey:
     key_tag: int
 
     @property
+    def has_zone_flag(self) -> bool:
+        """The Zone Key flag is set (RFC 4034 section 2.1.1)."""
+        return bool(self.flags & 0x0100)
+
+    @property
     def is_zone_key(self) -> bool:
         """The Zone Key flag (RFC 4034 section 2.1.1) is set and the protocol is 3."""
         return bool(self.flags & 0x0100) and self.protocol == 3
