@@ -13,6 +13,11 @@ class Question(NamedTuple):
     name: Name
     rdtype: int
 
+    @property
+    def holder(self) -> Name:
+        """The name whose zone holds the answer: a DS is the parent's (RFC 4035 section 2.4)."""
+        return names.parent(self.name) if self.rdtype == rdtypes.DS else self.name
+
     def __str__(self) -> str:
         return f"{names.to_text(self.name)} {rdtypes.to_text(self.rdtype)}"
 

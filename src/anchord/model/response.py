@@ -55,8 +55,10 @@ class Unanswered:
 
     `edes` say why, the most specific first (22, 23, 24 and what the upstreams said).
     `over_limit` is set where the client query's own share of upstream queries was used up.
+    `blocked_by` is the upstream that has said that it blocks the name: no other is to be asked.
     """
 
     question: Question
     edes: tuple[Ede, ...]
     over_limit: bool = False
+    blocked_by: str = ""

@@ -4,8 +4,10 @@
 cause, and those that are under way for it.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import trio
@@ -14,19 +16,24 @@ from anchord.cache.zones import ZoneCache
 from anchord.dnssec.asking import Ask, Asking, AskZone, Context, Reply, Request, ZoneTrust
 from anchord.dnssec.trust import find_zone
 from anchord.model.clock import Clock
-from anchord.model.names import Name
+from anchord.model.names import Name, is_at_or_below
 from anchord.model.question import Question
 from anchord.model.response import Response, Unanswered
 from anchord.model.verdict import Status
 
-from .fetch import USUAL, Rung
-from .flight import Flight, Flights
+from .fetch import USUAL, Fetcher, Rung
+from .filtering import blocker
+from .flight import Flight, Flights, first_that
 
 T = TypeVar("T")
 Said = Response | Unanswered
 
 MOST_SIGNED = 4096
 """Names remembered as signed zones, for speculation; the oldest go first."""
+
+SHORTEST_GRACE, LONGEST_GRACE = 0.02, 0.25
+"""Seconds that guesses may take longer than the answer itself, before their questions are asked in
+earnest: as long again as the answer took, within these bounds."""
 
 
 class KnownZones:
@@ -51,6 +58,12 @@ class KnownZones:
             if len(self.signed) > MOST_SIGNED:
                 del self.signed[next(iter(self.signed))]
 
+    def flush(self, name: Name | None) -> None:
+        """Forget a zone and what is below it, or everything."""
+        self._cache.flush(name)
+        for zone in [zone for zone in self.signed if name is None or is_at_or_below(zone, name)]:
+            del self.signed[zone]
+
 
 @dataclass(slots=True)
 class Account:
@@ -61,37 +74,69 @@ class Account:
 
 @dataclass(slots=True)
 class Job:
-    """What one client question may still cause, and what is under way for it."""
+    """What one client question may still cause, and what is under way for it.
+
+    `guesses` are questions that were sent along because they may be needed, `flights` those that
+    were. `began` is when that was, and `late_at` when guesses that have not been answered are late,
+    in seconds of trio's clock. `blocked_by` is the upstream that has said that it blocks the name.
+    """
 
     account: Account
     rung: Rung = USUAL
     flights: dict[Question, Flight[Said]] = field(default_factory=dict)
+    guesses: dict[Question, Flight[Said]] = field(default_factory=dict)
+    began: float = field(default_factory=trio.current_time)
+    late_at: float = math.inf
+    blocked_by: str = ""
 
 
 class Driver:
     """Runs the engine's generators over the upstreams."""
 
     def __init__(
-        self,
-        fetch: Callable[[Question, Rung], Awaitable[Said]],
-        context: Context,
-        clock: Clock,
-        nursery: trio.Nursery,
+        self, fetcher: Fetcher, context: Context, clock: Clock, nursery: trio.Nursery
     ) -> None:
-        self._fetch = fetch
+        self._fetcher = fetcher
         self._context = context
         self._clock = clock
         self._fetches: Flights[tuple[Question, Rung], Said] = Flights(nursery)
+        self._guesses: Flights[Question, Said] = Flights(nursery)
         self._walks: Flights[tuple[Name, bool, Rung], ZoneTrust] = Flights(nursery)
 
-    async def ask(self, question: Question, job: Job) -> Said:
-        """What the upstreams say, on the job's account."""
-        return await self._launch(question, job, is_charged=True).wait()
-
-    def speculate(self, questions: Iterable[Question], job: Job) -> None:
+    def guess(self, questions: Iterable[Question], job: Job) -> None:
         """Send questions that will probably be needed, on nobody's account."""
         for question in questions:
-            self._launch(question, job, is_charged=False)
+            job.guesses[question] = (
+                self._fetches.find((question, USUAL))
+                or self._guesses.find(question)
+                or self._guesses.start(question, partial(self._fetcher.guess, question))
+            )
+
+    async def ask(self, question: Question, job: Job, soon: Iterable[Question] = ()) -> Said:
+        """What the upstreams say, on the job's account; `soon` go along where there is a wait."""
+        said = await self._said(question, job, soon)
+        job.blocked_by = job.blocked_by or blocker(said)
+        return said
+
+    async def _said(self, question: Question, job: Job, soon: Iterable[Question]) -> Said:
+        """The reply to a guess where there is one.
+
+        A guess that was refused, or is late, delays nothing: the question is asked in earnest, and
+        the first reply counts.
+        """
+        guess = self._guess(question, job)
+        if guess is not None and guess.landed is None:
+            self._send_along(soon, job)
+            await _in_time(guess, job)
+        if guess is not None and isinstance(guess.landed, Response):
+            return guess.landed
+        flight = job.flights.get(question)
+        if flight is None or flight.landed is None:
+            self._send_along(soon, job)
+        flight = self._launch(question, job)
+        if guess is None:
+            return await flight.wait()
+        return await first_that(_is_response, (guess.wait, flight.wait)) or await flight.wait()
 
     async def drive(self, asking: Asking[T], job: Job) -> T:
         """The result of a generator of the engine."""
@@ -107,9 +152,7 @@ class Driver:
             reply: Reply = None
             match request:
                 case Ask():
-                    for question in request.soon:
-                        self._launch(question, job, is_charged=True)
-                    reply = await self.ask(request.question, job)
+                    reply = await self.ask(request.question, job, request.soon)
                 case AskZone():
                     reply = await self._find_zone(request, job)
                 case None:
@@ -141,17 +184,45 @@ class Driver:
             return known
         return await self._walks.start(key, lambda: self._answer(walk, first, job)).wait()
 
-    def _launch(self, question: Question, job: Job, *, is_charged: bool) -> Flight[Said]:
+    def _send_along(self, questions: Iterable[Question], job: Job) -> None:
+        """Send what will probably follow, unless it was guessed in time."""
+        is_late = trio.current_time() >= job.late_at
+        for question in questions:
+            guess = self._guess(question, job)
+            if guess is None or (guess.landed is None and is_late):
+                self._launch(question, job)
+
+    def _guess(self, question: Question, job: Job) -> Flight[Said] | None:
+        """The guess that may answer a question: this job's or another's; None if it was in vain."""
+        if question in job.flights or job.rung != USUAL:
+            return None
+        guess = job.guesses.get(question) or self._guesses.find(question)
+        return None if guess is None or isinstance(guess.landed, Unanswered) else guess
+
+    def _launch(self, question: Question, job: Job) -> Flight[Said]:
         """The flight of a question: the job's own, one that others have sent, or a new one."""
         key = (question, job.rung)
         flight = job.flights.get(question) or self._fetches.find(key)
         if flight is None:
-            if is_charged and job.account.left <= 0:
+            if job.account.left <= 0:
                 return _landed(Unanswered(question, (), over_limit=True))
-            job.account.left -= is_charged
-            flight = self._fetches.start(key, lambda: self._fetch(question, job.rung))
+            job.account.left -= 1
+            flight = self._fetches.start(key, partial(self._fetcher.fetch, question, job.rung))
         job.flights[question] = flight
         return flight
+
+
+async def _in_time(guess: Flight[Said], job: Job) -> None:
+    """Wait for a guess until the guesses of the job are late."""
+    now = trio.current_time()
+    if job.late_at == math.inf:
+        job.late_at = now + min(max(SHORTEST_GRACE, now - job.began), LONGEST_GRACE)
+    with trio.CancelScope(deadline=job.late_at):
+        await guess.wait()
+
+
+def _is_response(said: Said) -> bool:
+    return isinstance(said, Response)
 
 
 def _landed(said: Said) -> Flight[Said]:

@@ -4,7 +4,7 @@ A flight runs in the resolver's own nursery. Whoever waits may be cancelled with
 others; whoever comes later waits for the same result.
 """
 
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from typing import Generic, TypeVar
 
 import trio
@@ -22,6 +22,11 @@ class Flight(Generic[Value]):
         self._done = trio.Event()
         self._value: list[Value] = []
         self._error: BaseException | None = None
+
+    @property
+    def landed(self) -> Value | None:
+        """The result, if it is there already."""
+        return self._value[0] if self._value else None
 
     async def wait(self) -> Value:
         """The result, or the exception that the work ended with."""
@@ -76,3 +81,21 @@ class Flights(Generic[Key, Value]):
 
         self._nursery.start_soon(fly)
         return flight
+
+
+async def first_that(
+    is_good: Callable[[Value], bool], attempts: Iterable[Callable[[], Awaitable[Value]]]
+) -> Value | None:
+    """Runs the attempts side by side; the first good result ends the others. None if none is."""
+    found: list[Value] = []
+
+    async def run(attempt: Callable[[], Awaitable[Value]], nursery: trio.Nursery) -> None:
+        value = await attempt()
+        if is_good(value):
+            found.append(value)
+            nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        for attempt in attempts:
+            nursery.start_soon(run, attempt, nursery)
+    return found[0] if found else None

@@ -15,7 +15,7 @@ RD and CD are echoed, RA is set, AA never. Extended DNS Errors go to whoever spe
 from collections.abc import Iterable
 
 from anchord.model import rcodes, rdtypes
-from anchord.model.ede import Ede
+from anchord.model.ede import Ede, EdeCode
 from anchord.model.question import ClientFlags
 from anchord.model.response import RRset
 from anchord.model.verdict import Answer, Checked, Flaw, Status
@@ -55,12 +55,20 @@ def extended_errors(answer: Answer) -> tuple[Ede, ...]:
     """The Extended DNS Errors that explain the answer, the most specific first.
 
     The verdict's own flaws come before what the resolver and the upstreams have to say; the first
-    says what to do as well, where that fits. No error is said twice; the least specific go where
+    says what to do as well, where that fits. No error is said twice; the least telling go where
     there are too many.
     """
-    edes = (*(flaw.ede for flaw in answer.verdict.flaws), *answer.edes)
-    edes = tuple(dict.fromkeys(edes))[:MOST_EDES]
-    return (_with_remedy(answer.verdict.flaws[0]), *edes[1:]) if answer.verdict.flaws else edes
+    flaws = answer.verdict.flaws
+    edes = list(dict.fromkeys((*(flaw.ede for flaw in flaws), *answer.edes)))
+    while len(edes) > MOST_EDES:
+        edes.remove(_least_telling(edes))
+    return (_with_remedy(flaws[0]), *edes[1:]) if flaws else tuple(edes)
+
+
+def _least_telling(edes: list[Ede]) -> Ede:
+    """What is no more than bogus, beside the first; else the last, but that it is remembered."""
+    general = (ede for ede in reversed(edes[1:]) if ede.code == EdeCode.DNSSEC_BOGUS)
+    return next(general, edes[-2] if edes[-1].code == EdeCode.CACHED_ERROR else edes[-1])
 
 
 def _with_remedy(flaw: Flaw) -> Ede:

@@ -3,7 +3,7 @@
     local     a name that the hosts file or the list of special names answers?
     cache     a fresh answer?
     flight    the same question under way? then wait for that
-    fetch     the upstreams of its route, and beside it what its chain will probably need
+    fetch     the upstreams of its route, and beside it what its chain will probably need (`chain`)
     validate  the engine proves the response, asking for what it lacks
     again     where that fails: the same in other ways (`again`)
     cache     kept for as long as its records, signatures and proofs allow
@@ -11,7 +11,7 @@
 Whatever the data say or the world does, there is an `Answer` at the end.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -25,26 +25,31 @@ from anchord.dnssec.anchors import TrustAnchors
 from anchord.dnssec.asking import Context, Work, ZoneTrust
 from anchord.dnssec.engine import validate
 from anchord.dnssec.limits import Budget, Limits
-from anchord.model import names, rcodes
+from anchord.model import names, rcodes, rdtypes
 from anchord.model.clock import Clock
 from anchord.model.ede import Ede, EdeCode
 from anchord.model.names import Name
 from anchord.model.question import ClientFlags, Question
-from anchord.model.response import Unanswered
-from anchord.model.verdict import Answer, Status, Verdict
+from anchord.model.response import Response, Unanswered
+from anchord.model.verdict import Answer, Checked, Status, Verdict
 from anchord.upstream.base import Upstream
 
-from .again import LADDER, block_signal, first_that_holds, may_be_better, rungs
+from .again import LADDER, may_be_better, rungs
 from .chain import Account, Driver, Job, KnownZones
 from .fetch import Fetcher, passed_on
-from .flight import Flight, Flights
-from .routes import Routes
+from .filtering import suspicion
+from .flight import Flight, Flights, first_that
+from .routes import Route, Routes
 from .special import SpecialAnswer, SpecialNames
 from .speculate import chain_questions
 
 PATIENCE_FOR_PROOFS = 0.4
 """Seconds that a local answer waits for the root's proof of it: without a network, too, it must be
 there before anybody notices."""
+
+FETCHING = 0.95
+"""The share of a client query's time that an upstream query may take: so it ends before the client
+query does, and the upstream that was silent can be named."""
 
 Hosts = Callable[[Question], Answer | None]
 """What the hosts file says to a question."""
@@ -82,8 +87,8 @@ class Resolver:
         self._zone_cache: ZoneCache[ZoneTrust] = ZoneCache()
         self._zones = KnownZones(self._zone_cache, clock)
         self._context = Context(settings.anchors, self._zones, settings.limits, settings.supported)
-        self.fetcher = Fetcher(routes, timeout=settings.timeout)
-        self._driver = Driver(self.fetcher.fetch, self._context, clock, nursery)
+        self._fetcher = Fetcher(routes, timeout=settings.timeout * FETCHING)
+        self._driver = Driver(self._fetcher, self._context, clock, nursery)
         self._flights: Flights[Question, Answer] = Flights(nursery)
         self._first_attempts: dict[Question, Flight[Answer]] = {}
 
@@ -99,7 +104,7 @@ class Resolver:
 
     def flush(self, name: Name | None = None) -> int:
         """Forget a name and what is below it, or everything; returns how many answers went."""
-        self._zone_cache.flush(name)
+        self._zones.flush(name)
         if name is None:
             self._context.memo.clear()
         return self.cache.flush(name)
@@ -125,7 +130,7 @@ class Resolver:
             "misses": self.cache.misses,
             "evictions": self.cache.evictions,
             "zones": len(self._zone_cache),
-            "upstream_queries": self.fetcher.queries,
+            "upstream_queries": self._fetcher.queries,
         }
 
     async def _special_answer(self, special: SpecialAnswer, flags: ClientFlags) -> Answer:
@@ -138,80 +143,148 @@ class Resolver:
         return special.answer
 
     async def _answer(self, question: Question, flags: ClientFlags) -> Answer:
-        if entry := self.cache.get(question, self._clock.monotonic()):
-            answer = entry.aged(self._clock.monotonic())
+        now = self._clock.monotonic()
+        if entry := self.cache.get(question, now):
+            answer = entry.aged(now)
             return _as_cached_error(answer) if answer.verdict.status.is_failure else answer
         if not flags.recursion_desired:
             return _not_asked(question)
         flight = self._flights.find(question)
         if flight is None:
             self._first_attempts[question] = Flight()
-            flight = self._flights.start(question, lambda: self._resolve(question))
+            flight = self._flights.start(question, partial(self._resolve, question))
         if flags.checking_disabled:  # checks for itself: it gets the data before we ask again
-            flight = self._first_attempts[question]
+            first = await self._first_attempts[question].wait()
+            if first.upstream:
+                return first
         return await flight.wait()
 
     async def _resolve(self, question: Question) -> Answer:
         """Fetch, validate, keep: within the time that a client query may take as a whole."""
         deadline = trio.current_time() + self._settings.timeout
         first_attempt = self._first_attempts[question]
-        account = Account(self._settings.limits.upstream_queries)
+        job = Job(Account(self._settings.limits.upstream_queries))
+        self._driver.guess(self._guesses(question), job)
         try:
-            await first_attempt.run(lambda: self._attempt(question, Job(account), deadline))
+            await first_attempt.run(partial(self._attempt, question, job, deadline))
             answer = await first_attempt.wait()
-            if may_be_better(answer):
+            if may_be_better(answer) and not job.blocked_by:
                 answer = await self._ask_again(question, answer, deadline)
         finally:
             del self._first_attempts[question]
         self.cache.put(question, answer, self._clock.monotonic())
         return answer
 
+    def _guesses(self, question: Question) -> list[Question]:
+        """Chain questions worth sending along.
+
+        None for what the general route does not know, for what is not checked, below a zone that
+        is known to be insecure, and while an upstream has too much to do.
+        """
+        name = question.holder
+        anchor = self._context.anchors.closest(name)
+        is_checked = self._context.anchors.negative(name, self._clock.wall()) is None
+        if (
+            anchor is None
+            or not is_checked
+            or not self._routes.of(question).is_general
+            or not self._fetcher.may_guess
+        ):
+            return []
+        known, signed = self._zones.closest(name), self._zones.signed
+        if known is None or not names.is_at_or_below(known.zone, anchor.zone):
+            guesses = chain_questions(name, anchor.zone, signed, is_proven=False)
+        elif known.status is Status.SECURE:
+            guesses = chain_questions(name, known.zone, signed, is_proven=True)
+        else:
+            guesses = []
+        return [guess for guess in guesses if guess != question]
+
     async def _ask_again(self, question: Question, answer: Answer, deadline: float) -> Answer:
         """The first answer that holds, of all the ways to ask; else the one that was there."""
         account = Account(self._settings.limits.repeated_queries)
         deadline = min(deadline, trio.current_time() + LADDER)
-        better = await first_that_holds(
+        upstreams = self._fetcher.in_order(self._routes.of(question))
+        better = await first_that(
+            _holds,
             [
                 partial(self._attempt, question, Job(account, rung), deadline)
-                for rung in rungs(self._routes.of(question), answer)
-            ]
+                for rung in rungs(upstreams, answer)
+            ],
         )
         if better is None:
             return answer
         if better.upstream != answer.upstream:
-            self.fetcher.distrust(answer.upstream)
+            self._fetcher.distrust(answer.upstream)
         return better
 
     async def _attempt(self, question: Question, job: Job, deadline: float) -> Answer:
-        """One way of asking, with what comes of it."""
+        """One way of asking, with what has come of it by the deadline."""
+        late = Ede(EdeCode.NETWORK_ERROR, f"no answer within {self._settings.timeout:g} seconds")
+        answer = _unanswered(Unanswered(question, (late,)))
+        passed: list[Ede] = []
         with trio.CancelScope(deadline=deadline):
-            return bounded(await self._fetch_and_validate(question, job))
-        return bounded(self._late(question))
+            said = await self._driver.ask(question, job)
+            if isinstance(said, Response):
+                answer, passed = _unproven(said, late), passed_on(said)
+                answer = await self._judge(said, job)
+            elif question.rdtype == rdtypes.ANY and not job.blocked_by:
+                answer = await self._one_of_any(said, job, deadline)
+            else:
+                answer = _unanswered(said)
+        hints = self._hints(answer, job) if answer.verdict.status.is_failure else ()
+        return bounded(replace(answer, edes=(*answer.edes, *hints, *passed)))
 
-    async def _fetch_and_validate(self, question: Question, job: Job) -> Answer:
-        self._driver.speculate(self._guesses(question), job)
-        said = await self._driver.ask(question, job)
-        if isinstance(said, Unanswered):
-            return _unanswered(said)
+    async def _judge(self, said: Response, job: Job) -> Answer:
+        """The engine's verdict."""
         work = Work(self._context, Budget(self._settings.limits), self._clock.wall())
-        answer = await self._driver.drive(validate(said, work), job)
-        edes = (*answer.edes, *passed_on(said))
-        if answer.verdict.status.is_failure and (blocked := block_signal(said)):
-            edes = (*edes, blocked)
-        return replace(answer, edes=edes)
+        return await self._driver.drive(validate(said, work), job)
 
-    def _guesses(self, question: Question) -> list[Question]:
-        """Chain questions worth sending along; none for what the general route does not know."""
-        if not self._routes.of(question).is_general:
-            return []
-        known = self._zones.closest(question.name)
-        if known is not None and known.status is not Status.SECURE:
-            return []
-        return chain_questions(question.name, known.zone if known else None, self._zones.signed)
+    async def _one_of_any(self, said: Unanswered, job: Job, deadline: float) -> Answer:
+        """An answer to ANY where every upstream declines it: one set is enough (RFC 8482 4.1).
 
-    def _late(self, question: Question) -> Answer:
-        text = f"no answer within {self._settings.timeout:g} seconds"
-        return _unanswered(Unanswered(question, (Ede(EdeCode.NETWORK_ERROR, text),)))
+        That is the addresses, or that the name does not exist; no more follows from them.
+        """
+        question = said.question
+        one = await self._attempt(Question(question.name, rdtypes.A), job, deadline)
+        own = [c for c in one.answer if c.rrset.name == question.name]
+        has_data = any(checked.rrset.rdtype == rdtypes.A for checked in own)
+        is_absent = one.rcode == rcodes.NXDOMAIN and not own
+        if one.verdict.status.is_failure or not (has_data or is_absent):
+            return _unanswered(said)
+        return replace(one, question=question)
+
+    def _hints(self, answer: Answer, job: Job) -> Iterator[Ede]:
+        """What may be behind a failure, beside the reasons that the engine has."""
+        if job.blocked_by:
+            yield Ede(EdeCode.BLOCKED, f"{job.blocked_by} blocks this name")
+        elif hint := _unknown_zone(answer, self._routes.of(answer.question)) or suspicion(answer):
+            yield hint
+
+
+def _holds(answer: Answer) -> bool:
+    return not answer.verdict.status.is_failure
+
+
+def _unknown_zone(answer: Answer, route: Route) -> Ede | None:
+    """Why a zone of the configuration that is to be validated cannot be: its parents know of none.
+
+    It is so where the last proven zone lies above it, and what it says is unsigned all the same.
+    """
+    verdict = answer.verdict
+    if route.is_general or not route.is_checked or verdict.status is not Status.BOGUS:
+        return None
+    above = [link.zone for link in verdict.chain if names.is_below(route.domain, link.zone)]
+    is_known = any(names.is_at_or_below(link.zone, route.domain) for link in verdict.chain)
+    if is_known or not above or verdict.flaws[0].code not in _UNSIGNED:
+        return None
+    holder = "the root" if above[-1] == names.ROOT else names.to_text(above[-1])
+    zone = names.to_text(route.domain)
+    text = f'{holder} denies that there is a zone {zone}: set dnssec = "insecure" in its [[zone]]'
+    return Ede(EdeCode.OTHER, text)
+
+
+_UNSIGNED = (EdeCode.RRSIGS_MISSING, EdeCode.NSEC_MISSING)
 
 
 # ------------ Answers that are none ------------
@@ -219,15 +292,26 @@ class Resolver:
 
 def _unanswered(said: Unanswered) -> Answer:
     """Nothing could be had from any upstream."""
-    edes = said.edes or (Ede(EdeCode.NETWORK_ERROR, "no upstream is configured for this name"),)
+    return _failure(said.question, *said.edes)
+
+
+def _unproven(said: Response, reason: Ede) -> Answer:
+    """What an upstream said, when there was no time to prove it."""
+    answer = tuple(Checked(rrset, Status.UNOBTAINABLE) for rrset in said.answer)
+    failure = _failure(said.question, reason)
+    return replace(failure, rcode=said.rcode, answer=answer, upstream=said.upstream)
+
+
+def _failure(question: Question, *causes: Ede) -> Answer:
+    indeterminate = Ede(EdeCode.DNSSEC_INDETERMINATE, f"nothing could be proven about {question}")
     return Answer(
-        question=said.question,
+        question=question,
         rcode=rcodes.SERVFAIL,
         answer=(),
         authority=(),
         verdict=Verdict(Status.UNOBTAINABLE),
         ttl=0,
-        edes=edes,
+        edes=(*causes[:1], indeterminate, *causes[1:]),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from anchord.model import names, rdtypes
+from anchord.model import names
 from anchord.model.names import ROOT, Name
 from anchord.model.question import Question
 from anchord.upstream.base import Upstream
@@ -31,22 +31,23 @@ class Routes:
     """All routes. Names of a zone never reach another route's upstreams."""
 
     def __init__(self, general: Sequence[Upstream], zones: Sequence[Route] = ()) -> None:
-        self._routes = {route.domain: route for route in zones}
-        self._routes.setdefault(ROOT, Route(ROOT, tuple(general)))
-        self.has_zones = len(self._routes) > 1
+        self._general = Route(ROOT, tuple(general))
+        self._zones = {route.domain: route for route in zones}
+        assert ROOT not in self._zones
 
     def __iter__(self) -> Iterator[Route]:
-        return iter(self._routes.values())
+        yield self._general
+        yield from self._zones.values()
+
+    @property
+    def has_zones(self) -> bool:
+        """Whether there is any route but the general one."""
+        return bool(self._zones)
 
     def of(self, question: Question) -> Route:
-        """The route of a question. The DS RRset of a zone's apex is its parent's (RFC 4035 2.4)."""
-        name = question.name
-        return self.of_name(names.parent(name) if question.rdtype == rdtypes.DS else name)
-
-    def of_name(self, name: Name) -> Route:
-        """The route of the longest domain that the name is at or below."""
-        if not self.has_zones:
-            return self._routes[ROOT]
-        return next(
-            route for ancestor in names.ancestors(name) if (route := self._routes.get(ancestor))
-        )
+        """The route of the longest domain that the question's holder is at or below."""
+        if self._zones:
+            for ancestor in names.ancestors(question.holder):
+                if route := self._zones.get(ancestor):
+                    return route
+        return self._general

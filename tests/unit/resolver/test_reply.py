@@ -293,6 +293,25 @@ def test_no_more_reasons_than_the_limit_and_the_last_ones_go() -> None:
     assert errors(reply)[-1] == (22, str(MOST_EDES - 2))
 
 
+@pytest.mark.parametrize(
+    ("codes", "told"),
+    [
+        ((7, 22, 15, 13), [7, 22, 13]),
+        ((12, 6, 15, 13), [12, 15, 13]),
+        ((12, 6, 6, 22, 13), [12, 22, 13]),
+        ((6, 6, 22, 23), [6, 22, 23]),
+        ((6, 6, 6, 6), [6, 6, 6]),
+        ((7, 13, 22, 23), [7, 13, 22]),
+    ],
+)
+def test_the_least_telling_reasons_go_but_a_remembered_failure_is_told(
+    codes: tuple[int, ...], told: list[int]
+) -> None:
+    edes = tuple(Ede(code, str(number)) for number, code in enumerate(codes))
+    answer = replace(positive(Status.INSECURE), verdict=Verdict(Status.BOGUS), edes=edes)
+    assert [ede.code for ede in extended_errors(answer)] == told
+
+
 def test_reasons_make_room_before_records_do_and_the_first_goes_last() -> None:
     long = "a" * LONGEST_TEXT
     answer = replace(
