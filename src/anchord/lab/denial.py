@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.names import Name
@@ -64,6 +65,7 @@ def position_of(name: Name, method: DenialMethod) -> Position:
     return names.canonical_key(name)
 
 
+@lru_cache(maxsize=4096)
 def nsec3_hash(name: Name, method: Nsec3) -> bytes:
     """The hash of `name`, a key (RFC 5155 section 5)."""
     digest = hashlib.sha1(name + method.salt, usedforsecurity=False).digest()

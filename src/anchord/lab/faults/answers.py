@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from anchord.lab import authority
 from anchord.lab.zones import Reply, Zone, absolute, is_within
-from anchord.model import rcodes, rdtypes
+from anchord.model import names, rcodes, rdtypes
 from anchord.model.ede import Ede
 from anchord.model.names import Name
 from anchord.model.question import Question
@@ -49,6 +50,19 @@ def unanswered(zone: Zone, rdtype: str, owner: str = "@") -> None:
 
     zone.answer_faults.append(fail)
     zone.ds_faults.append(fail)
+
+
+@before_signing
+def referral(zone: Zone) -> None:
+    """The questions for addresses get the parent's referral: NS and DS set, and no answer."""
+
+    def refer(question: Question, reply: Reply) -> Reply:
+        if question.rdtype != rdtypes.A:
+            return reply
+        parent = zone.neighbour(names.parent(zone.apex))
+        return replace(authority.answer(parent, question), referral=None)
+
+    zone.answer_faults.append(refer)
 
 
 @before_signing

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 
 from anchord.lab.keys import REVOKE, SECURE_ENTRY_POINT, ZONE_KEY, Key, derive
 from anchord.lab.sign import sign_rrset
@@ -48,6 +49,20 @@ def standby_key(zone: Zone, role: str) -> None:
     flags = ZONE_KEY | (SECURE_ENTRY_POINT if role == "KSK" else 0)
     signer = keys_of(zone, role)[0]
     zone.published.append(derive("standby", zone.apex, signer.algorithm, flags=flags))
+
+
+@before_signing
+def twin_keys(zone: Zone) -> None:
+    """There are two good zone-signing keys of one tag; the second of them signs."""
+    algorithm = zone.zone_signers[0].algorithm
+    by_tag: dict[int, Key] = {}
+    for number in count():
+        key = derive("twins", zone.apex, algorithm, number=number)
+        twin = by_tag.setdefault(key.key_tag, key)
+        if twin is not key:
+            break
+    zone.published += [twin, key]
+    zone.zone_signers[:] = [key]
 
 
 @before_signing

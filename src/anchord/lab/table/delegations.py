@@ -73,6 +73,8 @@ FORGED = (
                Ask("gone A", BOGUS, (10,)))),
     Plan("rewritten.lab", "a filter that puts an alias of its own in the place of addresses",
          faults="rewritten unsigned.lab.", asks=(Ask("@ A", BOGUS, (10,)), *three(SECURE)[2:])),
+    Plan("referred.lab", "a referral to the zone in the place of an answer", faults="referral",
+         asks=(Ask("@ A", BOGUS, (12,)), *three(SECURE)[2:])),
     Plan("no-soa-unsigned.lab", "a denial without anything, in an unsigned zone", algorithms=(),
          faults="no-soa", asks=three(INSECURE)),
 )  # fmt: skip

@@ -117,7 +117,8 @@ DENIED = (
     Ask("www A", BOGUS, (12,), shows="a name that is there, denied by its own and its neighbours'"),
     Ask("mail A", BOGUS, (12,), shows="a type that is there, denied by the name's own record"),
     Ask("alias A", BOGUS, (12,), shows="a type at an alias, which leads elsewhere"),
-    Ask("x.mail A", BOGUS, (12,), shows="a name that is not there, said to lack the type only"),
+    Ask("x.mail A", BOGUS, (12,), shows="a name that is not there, said to lack the type only",
+        peers="BIND, Knot: answer out of an earlier denial"),
     Ask("x.tree A", BOGUS, (12,), shows="a name below a DNAME, denied by the DNAME's own record"),
     Ask(
         "b A",

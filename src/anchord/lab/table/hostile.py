@@ -15,6 +15,9 @@ DEEP = ".".join(["x"] * 110)
 
 KEYS = (
     Plan("hostile.", "a TLD for those", asks=(Ask("@ SOA", SECURE),)),
+    Plan("twins.hostile", "two good keys of one tag, of which the second signs: no harm",
+         algorithms=(ED25519,), faults="twin-keys", asks=three(SECURE),
+         peers="BIND: counts collisions as failures"),
     Plan("keytrap.hostile", "100 keys of one tag and 100 signatures by it (CVE-2023-50387)",
          algorithms=(ED25519,), faults="colliding-keys ZSK 100; colliding-signatures 100 A",
          asks=(Ask("@ A", BOGUS, (6,)),)),

@@ -41,4 +41,7 @@ PLANS = (
     Plan("iterations.lab", "NSEC3 with 100 iterations: the names that exist are still secure",
          faults="nsec3-iterations 100",
          asks=three(SECURE, denial=INSECURE, denial_codes=(27,))),
+    Plan("wild-iterations.lab", "a wildcard's answer whose proof has 100 iterations",
+         records="*.w  A  192.0.2.42", faults="nsec3-iterations 100",
+         asks=(Ask("any.w A", INSECURE, (27,)), Ask("any.w TXT", INSECURE, (27,)))),
 )  # fmt: skip

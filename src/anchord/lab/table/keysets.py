@@ -41,6 +41,16 @@ UNUSUAL = (
 UNSUPPORTED = (
     Plan("crossed-ds.lab", "a known algorithm with an unknown digest, and the other way round",
          faults="ds-digest-type 100; another-ds 100 2", asks=three(INSECURE, 1, 2)),
+    *(
+        Plan(f"{name}.lab", f"algorithm {algorithm}, which does not count",
+             algorithms=(algorithm,), asks=three(INSECURE, 1))
+        for name, algorithm in {"gost": 12, "sm2": 17, "gost-2012": 23}.items()
+    ),
+    *(
+        Plan(f"ds-{name}.lab", f"a DS of digest type {digest_type}, which does not count",
+             digest_types=(digest_type,), asks=three(INSECURE, 2))
+        for name, digest_type in {"gost": 3, "gost-2012": 5, "sm3": 6}.items()
+    ),
     Plan("rsa-512.lab", "RSA of 512 bits does not count, as if nothing were signed",
          algorithms=(RSASHA256,), rsa_bits=512, asks=three(INSECURE, 1),
          peers="all: have other limits of size"),

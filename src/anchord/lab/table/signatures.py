@@ -94,6 +94,8 @@ CANONICAL = (
     Plan("many-addresses.lab", "2000 addresses",
          records="\n".join(f"@ A 192.0.{n // 250}.{n % 250}" for n in range(2000)),
          asks=(Ask("@ A", SECURE),), peers="all: have other limits of size"),
+    Plan("forged-any.lab", "every type at a name, one of them forged", faults="forged A",
+         asks=(Ask("@ ANY", BOGUS, (6,)),), peers="BIND, Knot: answer ANY in their own way"),
     Plan(
         "types.lab",
         "questions for types that are none, or of a kind of their own",

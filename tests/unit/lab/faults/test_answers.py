@@ -65,6 +65,15 @@ def test_the_question_for_the_ds_set_can_be_left_unanswered() -> None:
     assert ask(world, "z.lab", "DNSKEY").answer != ()
 
 
+def test_a_referral_can_stand_in_the_place_of_an_answer() -> None:
+    response = ask(world_with("referral"), "www.z.lab")
+    assert response.answer == ()
+    assert brief(response.authority) == ["z.lab. NS", "z.lab. DS"]
+    assert ask(world_with("referral"), "z.lab", "DNSKEY").answer != ()
+    unsigned = world_of(Plan("z.lab", "", algorithms=(), faults="referral"))
+    assert brief(ask(unsigned, "z.lab").authority) == ["z.lab. NS", "z.lab. NSEC"]
+
+
 # ------------ Data that nobody signed ------------
 
 

@@ -91,6 +91,19 @@ def test_the_ds_can_be_of_the_key_without_the_sep_flag() -> None:
     assert invalid(zone) == set()
 
 
+@pytest.mark.parametrize("algorithm", [13, 15])
+def test_two_good_keys_can_have_one_tag(algorithm: int) -> None:
+    zone = zone_of(faults="twin-keys", algorithms=(algorithm,))
+    twins = [read_dnskey(rdata) for rdata in key_set(zone).rdatas[-2:]]
+    assert twins[0].key_tag == twins[1].key_tag
+    assert twins[0].key != twins[1].key
+    assert [key.rdata for key in zone.zone_signers] == [twins[1].rdata]
+    assert invalid(zone) == set()
+    assert zone_of(faults="twin-keys", algorithms=(algorithm,)).published[-1].rdata == (
+        twins[1].rdata
+    )
+
+
 def test_the_key_of_the_ds_can_leave_the_keys_unsigned() -> None:
     zone = zone_of(faults="keys-signed-by-zsk")
     (ksk,), (zsk,) = zone.key_signers, zone.zone_signers
