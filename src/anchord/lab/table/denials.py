@@ -120,24 +120,15 @@ DENIED = (
     Ask("x.mail A", BOGUS, (12,), shows="a name that is not there, said to lack the type only",
         peers="BIND, Knot: answer out of an earlier denial"),
     Ask("x.tree A", BOGUS, (12,), shows="a name below a DNAME, denied by the DNAME's own record"),
-    Ask(
-        "b A",
-        SECURE,
-        shows="NXDOMAIN for an empty non-terminal: no more than NODATA is proven",
-        peers="Unbound, BIND: want the code that is proven",
-    ),
-)
+    Ask("b A", SECURE, shows="NXDOMAIN for an empty non-terminal: no more than NODATA is proven",
+        peers="Unbound, BIND: want the code that is proven"),
+)  # fmt: skip
 CLOSER = (
     Ask("here.w TXT", BOGUS, (12,), shows="a wildcard's answer in the place of a name"),
-    Ask(
-        "x.here.w A",
-        BOGUS,
-        (12,),
-        shows="a wildcard's answer below a name that is closer",
-        peers="Knot: answers out of an earlier denial",
-    ),
+    Ask("x.here.w A", BOGUS, (12,), shows="a wildcard's answer below a name that is closer",
+        peers="Knot: answers out of an earlier denial"),
     Ask("here.w A", BOGUS, (12,), shows="a wildcard's answer for a type that the name has"),
-)
+)  # fmt: skip
 DENYING = "denies-name www x.tree b; denies-type mail alias"
 
 OTHERS = (
