@@ -179,7 +179,7 @@ def _pkix(pkix: Pkix) -> str:
 def _mta_sts(mail: MailResult) -> str:
     sts = mail.mta_sts
     if not sts.found:
-        return sts.policy
+        return f"{sts.policy} ({sts.security})"
     may = "may apply" if sts.may_apply else "has no say beside DANE"
     return f"announced ({sts.security}), {may}; its policy is {sts.policy}"
 

@@ -79,10 +79,11 @@ def make_record(source: Source, *, usage: int, selector: int, matching: int, whe
         remedy = "give the server's, or use usage 2; if this is the server's, give its public key"
         raise AnchordError(problem, where=where, remedy=remedy)
     whole = certificate.der if certificate and selector == Selector.CERT else source.spki
-    return Tlsa(usage, selector, matching, _matched(whole, matching))
+    return Tlsa(usage, selector, matching, matched(whole, matching))
 
 
-def _matched(whole: bytes, matching: int) -> bytes:
+def matched(whole: bytes, matching: int) -> bytes:
+    """What a record with this matching type holds about a certificate or a key."""
     match matching:
         case Matching.FULL:
             return whole

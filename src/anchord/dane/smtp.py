@@ -179,11 +179,19 @@ async def _mta_sts(checker: Checker, domain: Name, policy: Policy) -> MtaSts:
         found=bool(fields),
         security=status.word,
         id=fields.get("id", ""),
-        policy="not fetched: it is behind a web server" if fields else "none is announced",
+        policy=_policy_in_words(fields, status),
         may_apply=bool(fields) and policy is Policy.NONE,
         reports=tuple(filter(None, (one.strip() for one in reports.split(",")))),
         reports_security=reports_status.word,
     )
+
+
+def _policy_in_words(fields: dict[str, str], status: Status) -> str:
+    if fields:
+        return "not fetched: it is behind a web server"
+    if status.is_failure:
+        return "not to be known: the record that announces one cannot be had"
+    return "none is announced"
 
 
 async def _texts(checker: Checker, domain: Name, *below: bytes) -> tuple[list[str], Status]:
@@ -225,7 +233,9 @@ def _fields(texts: Sequence[str], version: str) -> dict[str, str]:
 def _warnings(route: Route, checks: Sequence[CheckResult], mta_sts: MtaSts) -> list[str]:
     warnings = list(route.warnings)
     has_dane = [check.host for check in checks if check.records]
-    without = [check.host for check in checks if check.result is Result.NO_TLSA]
+    without = [
+        check.host for check in checks if check.result is Result.NO_TLSA and not check.records
+    ]
     if route.security in (Status.INSECURE, Status.INDETERMINATE) and has_dane:
         warnings.append(
             "the MX records are not signed: whoever forges them chooses the hosts, DANE or not"
@@ -233,6 +243,10 @@ def _warnings(route: Route, checks: Sequence[CheckResult], mta_sts: MtaSts) -> l
     if has_dane and without:
         warnings.append(
             f"{', '.join(without)} has no TLSA records: an attacker makes mail go there instead"
+        )
+    if mta_sts.security == Status.BOGUS.word:
+        warnings.append(
+            "the announcement of MTA-STS is suppressed or forged; DANE does not need it"
         )
     if mta_sts.found and mta_sts.security != Status.SECURE.word:
         warnings.append(

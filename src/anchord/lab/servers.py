@@ -122,7 +122,7 @@ async def serve_tls(
 
     Raises AnchordError where the port cannot be had.
     """
-    tcp = await _bind(socket.SOCK_STREAM, address, port)
+    tcp = await bind(socket.SOCK_STREAM, address, port)
     desk = _Desk(reply, log, behave)
     bound: int = tcp.getsockname()[1]
     listener = trio.SSLListener(trio.SocketListener(tcp), context)
@@ -236,9 +236,9 @@ async def _bind_both(
 ) -> tuple[trio.socket.SocketType, trio.socket.SocketType]:
     """A UDP and a listening TCP socket on the same port."""
     for _ in range(PORTS_TRIED):
-        udp = await _bind(socket.SOCK_DGRAM, address, port)
+        udp = await bind(socket.SOCK_DGRAM, address, port)
         try:
-            return udp, await _bind(socket.SOCK_STREAM, address, udp.getsockname()[1])
+            return udp, await bind(socket.SOCK_STREAM, address, udp.getsockname()[1])
         except AnchordError:
             udp.close()
             if port:
@@ -246,7 +246,8 @@ async def _bind_both(
     raise AnchordError("no port is free for UDP and TCP alike", where=address)
 
 
-async def _bind(kind: socket.SocketKind, address: str, port: int) -> trio.socket.SocketType:
+async def bind(kind: socket.SocketKind, address: str, port: int) -> trio.socket.SocketType:
+    """A socket at that address, listening where it is one for streams. Raises AnchordError."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     bound = trio.socket.socket(family, kind)
     try:

@@ -236,6 +236,13 @@ def _read_txt(text: str, apex: Name) -> bytes:
     return bytes((len(inner),)) + inner.encode("ascii")
 
 
+def _read_tlsa(text: str, _: Name) -> bytes:
+    """Whatever it says, so that records can be published that no tool would write."""
+    usage, selector, matching_type, *data = text.split()
+    numbers = bytes((int(usage), int(selector), int(matching_type)))
+    return numbers + bytes.fromhex("".join(data))
+
+
 _READERS: dict[int, Callable[[str, Name], bytes]] = {
     rdtypes.A: lambda text, _: ipaddress.IPv4Address(text).packed,
     rdtypes.AAAA: lambda text, _: ipaddress.IPv6Address(text).packed,
@@ -246,6 +253,7 @@ _READERS: dict[int, Callable[[str, Name], bytes]] = {
     rdtypes.MX: _read_mx,
     rdtypes.SOA: _read_soa,
     rdtypes.TXT: _read_txt,
+    rdtypes.TLSA: _read_tlsa,
 }
 
 
