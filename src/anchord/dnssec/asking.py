@@ -7,7 +7,7 @@ requests:
 - `Ask`: one question to the upstream. `soon` are questions that will probably follow: the driver
   sends them in the same flight, so that a cold chain costs one round trip.
 - `AskZone`: the trust of the zone that holds a name: shared work, which the driver runs once for
-  all that want it (`trust.find_zone`) with a budget of its own.
+  all that want it (`trust.find_zone`).
 - `None`: nothing; let others run. It stands between signature checks.
 
 A failure to fetch comes back as the value `Unanswered`, so that what is bogus and what is merely
@@ -43,10 +43,12 @@ class Ask:
 class AskZone:
     """The trust of the deepest zone at or above `name`.
 
+    `budget` is that of the query that asks, which pays for the proof if there is none yet.
     `is_signer` tells that an RRSIG names it as a zone: its key set will be wanted.
     """
 
     name: Name
+    budget: Budget
     is_signer: bool = False
 
 
@@ -123,8 +125,8 @@ def ask(question: Question, soon: Iterable[Question] = ()) -> Asking[Response | 
     return reply
 
 
-def ask_zone(name: Name, *, is_signer: bool = False) -> Asking[ZoneTrust]:
+def ask_zone(name: Name, work: Work, *, is_signer: bool = False) -> Asking[ZoneTrust]:
     """Ask for the zone that holds a name."""
-    reply = yield AskZone(name, is_signer)
+    reply = yield AskZone(name, work.budget, is_signer)
     assert isinstance(reply, ZoneTrust)
     return reply

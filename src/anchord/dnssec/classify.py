@@ -59,11 +59,12 @@ class Story:
     """The CNAME in `data`, asked for by its type, where a DNAME stands above it."""
 
 
-def tell(response: Response, question: Question, seen: set[Name]) -> Story:
+def tell(response: Response, question: Question, seen: set[Name], most: int) -> Story:
     """The story of a response, from `question` on. `seen` holds the names passed, and is added to.
 
     A CNAME that follows from a DNAME of the response is given with it, and made where the upstream
-    left it out (RFC 6672 section 3.1): then only the DNAME need be proven.
+    left it out (RFC 6672 section 3.1): then only the DNAME need be proven. After `most` aliases the
+    story breaks off.
     """
     sets = {(rrset.name, rrset.rdtype): rrset for rrset in response.answer}
     name = question.name
@@ -72,24 +73,17 @@ def tell(response: Response, question: Question, seen: set[Name]) -> Story:
     def story(ending: Ending, *data: RRset, dname: RRset | None = None) -> Story:
         return Story(tuple(aliases), name, ending, data, dname)
 
-    while True:
+    for _ in range(most):
         seen.add(name)
         data = _data(sets, name, question.rdtype)
         if data and not _follows_from_dname(sets, data[0]):
             return story(Ending.DATA, *data)
         dname = _dname_above(sets, name)
-        if dname:
-            target = _substitute(name, dname)
-            if target is None:
-                return story(Ending.TOO_LONG, dname=dname)
-            cname = sets.get((name, rdtypes.CNAME)) or _synthesized(name, dname, target)
-            follows = _target(cname) == names.lower(target)
-            alias = Alias(cname, dname) if follows else Alias(cname, contradicts=dname)
-        else:
-            found = sets.get((name, rdtypes.CNAME))
-            if found is None:
-                return story(_denial(response, bool(aliases)))
-            alias = Alias(found)
+        if dname and _substituted(name, dname) is None:
+            return story(Ending.TOO_LONG, dname=dname)
+        alias = _alias(sets, name, dname)
+        if alias is None:
+            return story(_denial(response, bool(aliases)))
         if question.rdtype == rdtypes.CNAME:
             return replace(story(Ending.DATA, alias.cname), alias=alias)
         aliases.append(alias)
@@ -97,6 +91,7 @@ def tell(response: Response, question: Question, seen: set[Name]) -> Story:
         if next_name is None or next_name in seen:
             return story(Ending.LOOP)
         name = next_name
+    return story(Ending.OPEN)
 
 
 def _data(sets: dict[tuple[Name, int], RRset], name: Name, rdtype: int) -> list[RRset]:
@@ -119,24 +114,34 @@ def _dname_above(sets: dict[tuple[Name, int], RRset], name: Name) -> RRset | Non
     if not any(rdtype == rdtypes.DNAME for _, rdtype in sets):
         return None
     for ancestor in names.ancestors(name):
-        if ancestor != name and (dname := sets.get((ancestor, rdtypes.DNAME))):
+        dname = sets.get((ancestor, rdtypes.DNAME))
+        if dname and ancestor != name and _target(dname):
             return dname
     return None
 
 
-def _substitute(name: Name, dname: RRset) -> Name | None:
+def _substituted(name: Name, dname: RRset) -> Name | None:
     """The name with the DNAME's owner replaced by its target; None where that is too long."""
-    target = read_target(dname.rdatas[0]) if len(dname.rdatas) == 1 else names.ROOT
-    replaced = name[: len(name) - len(dname.name)] + target
+    replaced = name[: len(name) - len(dname.name)] + read_target(dname.rdatas[0])
     return replaced if len(replaced) <= names.MAX_NAME else None
 
 
-def _synthesized(name: Name, dname: RRset, target: Name) -> RRset:
-    return RRset(name, rdtypes.CNAME, dname.ttl, (target,))
+def _alias(sets: dict[tuple[Name, int], RRset], name: Name, dname: RRset | None) -> Alias | None:
+    """The alias at a name: a CNAME, and the DNAME above that it follows from.
+
+    A CNAME that leads elsewhere is forged, or another zone's: it must stand by itself.
+    """
+    cname = sets.get((name, rdtypes.CNAME))
+    if dname and (target := _substituted(name, dname)):
+        if cname is None:
+            return Alias(RRset(name, rdtypes.CNAME, dname.ttl, (target,)), dname)
+        if _target(cname) != names.lower(target):
+            return Alias(cname, contradicts=dname)
+    return Alias(cname, dname) if cname else None
 
 
 def _target(cname: RRset) -> Name | None:
-    """Where a CNAME leads, as a key; None where it is not exactly one well-formed record."""
+    """Where a CNAME or DNAME leads, as a key; None where it is not one well-formed record."""
     if len(cname.rdatas) != 1:
         return None
     try:

@@ -15,11 +15,6 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from . import algorithms as alg
 
-try:
-    from cryptography.hazmat.primitives.asymmetric import mldsa
-except ImportError:  # cryptography before 47
-    mldsa = None  # type: ignore[assignment]
-
 Verify: TypeAlias = Callable[[bytes, bytes], bool]
 """Signature and data in; whether the key made the one over the other."""
 
@@ -147,6 +142,10 @@ def _ed448(key: bytes) -> Verify:
 
 
 def _mldsa44(key: bytes) -> Verify:
+    try:
+        from cryptography.hazmat.primitives.asymmetric import mldsa
+    except ImportError as error:  # cryptography before 47
+        raise UnsupportedKeyError from error
     return _simple(mldsa.MLDSA44PublicKey.from_public_bytes(key).verify)
 
 
@@ -170,6 +169,5 @@ _LOADERS: dict[int, Callable[[bytes], Verify]] = {
     alg.ECDSAP384SHA384: _ecdsa(ec.SECP384R1(), hashes.SHA384()),
     alg.ED25519: _ed25519,
     alg.ED448: _ed448,
+    alg.MLDSA44: _mldsa44,
 }
-if mldsa is not None:
-    _LOADERS[alg.MLDSA44] = _mldsa44

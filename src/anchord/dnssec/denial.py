@@ -6,7 +6,7 @@ engine afterwards: a `Denial` names the RRsets that it rests on, and holds only 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TypeAlias
 
@@ -103,10 +103,11 @@ def collect_evidence(rrsets: Iterable[RRset], zone: Name) -> Evidence:
     """
     nsecs = []
     nsec3s = []
-    for rrset in rrsets:
-        if rrset.rdtype not in (rdtypes.NSEC, rdtypes.NSEC3) or len(rrset.rdatas) != 1:
+    for found in rrsets:
+        if found.rdtype not in (rdtypes.NSEC, rdtypes.NSEC3) or len(found.rdatas) != 1:
             continue
-        if not _is_signed_unexpanded(rrset, zone):
+        rrset = _unexpanded(found, zone)
+        if rrset is None:
             continue
         try:
             if rrset.rdtype == rdtypes.NSEC:
@@ -122,16 +123,21 @@ def collect_evidence(rrsets: Iterable[RRset], zone: Name) -> Evidence:
     return Evidence(zone, tuple(nsecs), tuple(nsec3s))
 
 
-def _is_signed_unexpanded(rrset: RRset, zone: Name) -> bool:
+def _unexpanded(rrset: RRset, zone: Name) -> RRset | None:
+    """The RRset with those signatures only by which the zone says that it owns this very name.
+
+    An RRset expanded from a wildcard has none; a made-up one may stand beside the wildcard's own.
+    """
     labels = names.label_count(rrset.name) - names.is_wildcard(rrset.name)
+    signatures = []
     for signature in rrset.signatures:
         try:
             rrsig = read_rrsig(signature)
         except FormError:
             continue
         if rrsig.signer == zone and rrsig.labels == labels:
-            return True
-    return False
+            signatures.append(signature)
+    return replace(rrset, signatures=tuple(signatures)) if signatures else None
 
 
 SHA1_HASH = 1
@@ -140,31 +146,24 @@ SHA1_HASH = 1
 
 def _nsec3_record(rrset: RRset, zone: Name) -> Nsec3Record | None:
     nsec3 = read_nsec3(rrset.rdatas[0])
-    if rrset.name == ROOT or names.parent(rrset.name) != zone:
+    owner_hash = _hash_in(rrset.name[1 : 1 + rrset.name[0]])
+    if names.parent(rrset.name) != zone:
         return None
-    owner_hash = base32hex(rrset.name[1 : 1 + rrset.name[0]])
     if nsec3.hash_algorithm != SHA1_HASH or nsec3.flags & ~1:
         return None
-    if len(owner_hash) != 20 or len(nsec3.next_hash) != 20:
+    if not owner_hash or len(nsec3.next_hash) != len(owner_hash):
         return None
     return Nsec3Record(owner_hash, nsec3, rrset)
 
 
-_BASE32HEX = {octet: value for value, octet in enumerate(b"0123456789abcdefghijklmnopqrstuv")}
-
-
-def base32hex(label: bytes) -> bytes:
-    """The octets of a label in lower-case base32hex (RFC 4648 section 7); else nothing."""
-    value = 0
-    for octet in label:
-        digit = _BASE32HEX.get(octet)
-        if digit is None:
-            return b""
-        value = value << 5 | digit
-    spare = len(label) * 5 % 8
-    if value & ((1 << spare) - 1):
+def _hash_in(label: bytes) -> bytes:
+    """The hash that a label is in base32hex (RFC 5155 section 3.3); nothing if it is none."""
+    if len(label) != 32 or not label.isalnum():
         return b""
-    return (value >> spare).to_bytes(len(label) * 5 // 8)
+    try:
+        return int(label, 32).to_bytes(20)
+    except ValueError:  # letters beyond v
+        return b""
 
 
 def denies_type(types: frozenset[int], rdtype: int, name: Name) -> bool:
@@ -176,7 +175,7 @@ def denies_type(types: frozenset[int], rdtype: int, name: Name) -> bool:
     if rdtypes.CNAME in types and rdtype != rdtypes.CNAME:
         return False
     if rdtype == rdtypes.ANY:
-        return types <= {rdtypes.NSEC, rdtypes.RRSIG, rdtypes.NXNAME}
+        return types <= {rdtypes.NSEC, rdtypes.RRSIG}
     if rdtype in types:
         return False
     if rdtype == rdtypes.DS:
@@ -198,8 +197,8 @@ def knows_nothing_below(types: frozenset[int]) -> bool:
     return is_delegation(types) or rdtypes.DNAME in types
 
 
-def no_ds(types: frozenset[int], name: Name, rrset: RRset) -> Denial | None:
-    """What the bitmap at `name` itself says of a secure delegation there (RFC 6840 section 4.4)."""
-    if rdtypes.DS in types or (rdtypes.SOA in types and name != ROOT):
+def no_ds(types: frozenset[int], rrset: RRset) -> Denial | None:
+    """What the bitmap of a name says of a secure delegation there (RFC 6840 section 4.4)."""
+    if rdtypes.DS in types or rdtypes.SOA in types:
         return None
     return Denial(Denied.DS if rdtypes.NS in types else Denied.DELEGATION, (rrset,))

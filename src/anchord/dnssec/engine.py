@@ -18,10 +18,10 @@ from anchord.model.verdict import Answer, Checked, Flaw, Status, Verdict, weakes
 from anchord.wire.errors import FormError
 from anchord.wire.rdata import read_rrsig
 
-from . import nsec, nsec3, times
+from . import claims, times
 from .asking import Asking, Work, ZoneTrust, ask, ask_zone
 from .classify import Alias, Ending, Story, tell
-from .denial import Claim, Denial, Denied, Evidence, collect_evidence
+from .denial import Denied, collect_evidence
 from .limits import Budget
 from .proofs import Proof, prove
 from .rrsig import Signed, limit_flaw, verify_rrset
@@ -59,7 +59,7 @@ def validate(response: Response, work: Work) -> Asking[Answer]:
     aliases = 0
     heard = [response]
     while True:
-        story = tell(response, Question(question.name, question.rdtype), seen)
+        story = tell(response, question, seen, work.limits.aliases + 1 - aliases)
         aliases += len(story.aliases)
         if aliases > work.limits.aliases:
             flaw = limit_flaw("too many aliases", response.question.name)
@@ -73,7 +73,7 @@ def validate(response: Response, work: Work) -> Asking[Answer]:
             end = replace(end, rcode=rcodes.NOERROR)
         if story.ending is Ending.LOOP:
             edes.append(Ede(EdeCode.OTHER, f"aliases loop at {names.to_text(story.name)}"))
-        leads_on = story.ending is Ending.OPEN or (end.status.is_failure and story.aliases)
+        leads_on = end.status.is_failure and story.aliases
         if not leads_on or work.budget.exhausted:
             parts.append(end)
             break
@@ -121,13 +121,19 @@ def _judge_ending(story: Story, response: Response, work: Work) -> Asking[Part]:
             for rrset in story.data:
                 part = yield from _judge_rrset(rrset, response, work)
                 parts.append(part)
+                if part.status.is_failure:  # so is the whole, whatever else there is
+                    break
             return _joined(parts)
         case Ending.TOO_LONG:
             assert story.dname
             part = yield from _judge_rrset(story.dname, response, work)
             return replace(part, rcode=rcodes.YXDOMAIN)
-        case Ending.LOOP | Ending.OPEN:
+        case Ending.LOOP:
             return Part(Status.SECURE)  # there is nothing more to judge
+        case Ending.OPEN if limit := work.budget.exhausted:
+            return Part(Status.BOGUS, flaws=(limit_flaw(limit, story.name),))
+        case Ending.OPEN:
+            return Part(Status.UNOBTAINABLE)  # until it is asked for
         case _:
             is_name_error = story.ending is Ending.NAME_ERROR
             return (yield from _judge_denial(story.name, is_name_error, response, work))
@@ -160,7 +166,7 @@ def _judge_rrset(rrset: RRset, response: Response, work: Work) -> Asking[Part]:
     )
     if checked.wildcard is None:
         return part
-    claim = _no_closer_match(rrset.name, checked.wildcard, work)
+    claim = claims.no_closer_match(rrset.name, checked.wildcard, work)
     proof = yield from prove(claim, response, trust, work)
     if isinstance(proof, Flaw):
         flaw = proof
@@ -193,12 +199,15 @@ def _check(rrset: RRset, response: Response, work: Work) -> Asking[tuple[Signed 
         return _unproven(rrset, exempt), exempt
     refuted: list[tuple[Flaw, ZoneTrust]] = []
     unproven: list[ZoneTrust] = []
-    for signer in _signers(rrset):
-        trust = yield from ask_zone(signer, is_signer=True)
+    tried: set[Name] = set()
+    signers = _within_anchor(_possible_zones(_signers(rrset), holder), holder, work)
+    for signer in signers[:MOST_SIGNERS]:
+        trust = yield from ask_zone(signer, work, is_signer=True)
         if trust.status is not Status.SECURE:
             unproven.append(trust)
-        elif trust.zone == signer:
-            checked = yield from verify_rrset(rrset, signer, trust.keys, work)
+        elif trust.zone in signers and trust.zone not in tried:
+            tried.add(trust.zone)
+            checked = yield from verify_rrset(rrset, trust.zone, trust.keys, work)
             if isinstance(checked, Signed):
                 return checked, trust
             refuted.append((checked, trust))
@@ -235,19 +244,25 @@ def _unproven(rrset: RRset, trust: ZoneTrust) -> Part:
 def _holding_zone(name: Name, response: Response, work: Work) -> Asking[ZoneTrust]:
     """The zone that holds a name of which the response has nothing signed.
 
-    A response may bring along the proof itself that an insecure cut lies above the name; else the
-    walk down to it tells. An opt-out span is no such proof: it is there for another reason.
+    A response may bring along the proof itself that an insecure cut lies above the name, by the
+    zone that holds the cut; else the walk down to it tells. An opt-out span is no such proof: it is
+    there for another reason.
     """
-    for signer in _denying_zones(response, name):
-        trust = yield from ask_zone(signer, is_signer=True)
-        if trust.status is not Status.SECURE or trust.zone != signer:
+    zones = _within_anchor(_denying_zones(response, name), name, work)
+    for signer in zones[:MOST_SIGNERS]:
+        evidence = collect_evidence(response.authority, signer)
+        if len(evidence.rrsets) > work.limits.evidence_records:
             continue
-        for candidate in names.names_between(signer, name):
-            if _insecure_cut(candidate, work)(collect_evidence(response.authority, signer)):
-                proof = yield from prove(_insecure_cut(candidate, work), response, trust, work)
+        for cut in names.names_between(signer, name):
+            claim = claims.insecure_cut(cut, work)
+            if not claim(evidence):
+                continue
+            trust = yield from ask_zone(names.parent(cut), work, is_signer=True)
+            if trust.status is Status.SECURE and trust.zone == signer:
+                proof = yield from prove(claim, response, trust, work)
                 if isinstance(proof, Proof):
-                    return insecure_below(candidate, proof, trust)
-    return (yield from ask_zone(name))
+                    return insecure_below(cut, proof, trust)
+    return (yield from ask_zone(name, work))
 
 
 def _failed(rrset: RRset, trust: ZoneTrust, *flaws: Flaw) -> Part:
@@ -274,25 +289,35 @@ def _unsigned(rrset: RRset, trust: ZoneTrust) -> Flaw:
     return Flaw(EdeCode.RRSIGS_MISSING, text, rrset.name)
 
 
-def _signers(rrset: RRset) -> list[Name]:
-    """The names that the RRSIGs call their zone and that could be it, the deepest first."""
+def _signers(rrset: RRset) -> set[Name]:
+    """The names that the RRSIGs call their zone."""
     found = set()
     for rdata in rrset.signatures:
         try:
             found.add(read_rrsig(rdata).signer)
         except FormError:
             continue
-    return _possible_zones(found, _held_by(rrset.name, rrset.rdtype))
+    return found
 
 
 MOST_SIGNERS = 3
-"""Signers of one RRset or denial that are looked into: a zone, its parent at a cut, and a stray."""
+"""Signers of one RRset or denial that are looked into: a zone, its parent at a cut, and a stray.
+One that is no zone leads to the zone that holds it, which is tried if it is a signer, too."""
 
 
 def _possible_zones(signers: Iterable[Name], holder: Name) -> list[Name]:
     """Those that may hold what belongs to `holder`: at or above it, the deepest first."""
     possible = [signer for signer in signers if names.is_at_or_below(holder, signer)]
-    return sorted(possible, key=len, reverse=True)[:MOST_SIGNERS]
+    return sorted(possible, key=len, reverse=True)
+
+
+def _within_anchor(zones: list[Name], holder: Name, work: Work) -> list[Name]:
+    """Those that are not above the closest trust anchor, which decides (RFC 6840 appendix C).
+
+    What lies above it may be insecure without making insecure what the anchor is there for.
+    """
+    anchor = work.context.anchors.closest(holder)
+    return [zone for zone in zones if anchor and names.is_at_or_below(zone, anchor.zone)]
 
 
 def _held_by(name: Name, rdtype: int) -> Name:
@@ -318,29 +343,32 @@ def _with_proof(part: Part, proof: Proof) -> Part:
 def _judge_denial(name: Name, is_name_error: bool, response: Response, work: Work) -> Asking[Part]:
     """That a name, or the type at it, does not exist: proven by the zone that would hold it."""
     rdtype = response.question.rdtype
-    claim = _name_error(name, rdtype, work) if is_name_error else _no_data(name, rdtype, work)
-    flaws: list[Flaw] = []
-    is_exempt = exemption(_held_by(name, rdtype), work.context, work.now) is not None
+    claim = (claims.name_error if is_name_error else claims.no_data)(name, rdtype, work)
     holder = _held_by(name, rdtype)
-    for signer in () if is_exempt else _denying_zones(response, holder):
-        trust = yield from ask_zone(signer, is_signer=True)
-        if trust.status is not Status.SECURE or trust.zone != signer:
+    exempt = exemption(holder, work.context, work.now)
+    zones = [] if exempt else _denying_zones(response, holder)
+    flaws: list[Flaw] = []
+    tried: set[Name] = set()
+    for signer in zones[:MOST_SIGNERS]:
+        trust = yield from ask_zone(signer, work, is_signer=True)
+        if trust.status is not Status.SECURE or trust.zone in tried:
             continue
+        tried.add(trust.zone)
         proof = yield from prove(claim, response, trust, work)
         if isinstance(proof, Proof):
             return (yield from _denied(proof, response, trust, work))
         flaws.append(proof)
         if work.budget.exhausted:
             return Part(Status.BOGUS, flaws=(proof,), chain=trust.chain)
-    trust = yield from _holding_zone(holder, response, work)
-    if trust.status is Status.SECURE and not flaws:
+    trust = exempt or (yield from _holding_zone(holder, response, work))
+    if trust.status is Status.SECURE and trust.zone not in tried:
         proof = yield from prove(claim, response, trust, work)
         if isinstance(proof, Proof):  # the upstream has changed its mind about the chain
             return (yield from _denied(proof, response, trust, work))
-        flaws.append(proof)
+        flaws.insert(0, proof)
     if flaws and trust.status is not Status.INSECURE:
         return Part(Status.BOGUS, flaws=tuple(flaws), chain=trust.chain)
-    top = ROOT if is_exempt else trust.zone
+    top = trust.zone if trust.status is Status.INSECURE and not exempt else ROOT
     soa = tuple(r for r in response.authority if r.rdtype == rdtypes.SOA)[:1]
     return Part(
         trust.status,
@@ -368,15 +396,11 @@ def _denied(proof: Proof, response: Response, trust: ZoneTrust, work: Work) -> A
 
 
 def _denying_zones(response: Response, holder: Name) -> list[Name]:
-    """The zones at or above a name that claim to have signed NSEC or NSEC3 records."""
-    found = set()
+    """The zones that claim to have signed NSEC or NSEC3 records and may hold a name."""
+    found: set[Name] = set()
     for rrset in response.authority:
         if rrset.rdtype in (rdtypes.NSEC, rdtypes.NSEC3):
-            for rdata in rrset.signatures:
-                try:
-                    found.add(read_rrsig(rdata).signer)
-                except FormError:
-                    continue
+            found |= _signers(rrset)
     return _possible_zones(found, holder)
 
 
@@ -395,26 +419,25 @@ def _other_denials(heard: list[Response], parts: list[Part], work: Work) -> Aski
     """Genuine denials that came along and prove nothing that was in question.
 
     They are passed on all the same: a client that validates may prove the answer in another way.
-    What is not genuine is left out, on a budget of its own, since it can change no verdict.
+    What is not genuine is left out. The verdict stands: this is on a small budget of its own.
     """
-    apart = Work(work.context, Budget(work.limits, for_zone=True), work.now)
+    apart = Work(work.context, Budget(work.limits, payer=work.budget), work.now)
     known = {(r.name, r.rdtype) for part in parts for r in part.authority}
-    zones = {link.zone for part in parts for link in part.chain if link.status is Status.SECURE}
+    proven = {link.zone for part in parts for link in part.chain if link.status is Status.SECURE}
     found: list[RRset] = []
     for response in heard:
-        for zone in zones:
-            others = [
-                rrset
-                for rrset in collect_evidence(response.authority, zone).rrsets
-                if (rrset.name, rrset.rdtype) not in known
-            ]
-            if not others:
-                continue
-            trust = yield from ask_zone(zone, is_signer=True)
-            for rrset in others[: work.limits.denial_records - len(found)]:
-                checked = yield from verify_rrset(rrset, zone, trust.keys, apart)
-                if isinstance(checked, Signed):
-                    found.append(checked.rrset)
+        others = [
+            r
+            for r in response.authority
+            if r.rdtype in (rdtypes.NSEC, rdtypes.NSEC3) and (r.name, r.rdtype) not in known
+        ]
+        for other in others[: work.limits.denial_records]:
+            for zone in sorted(proven & _signers(other)):
+                trust = yield from ask_zone(zone, apart, is_signer=True)
+                for rrset in collect_evidence((other,), zone).rrsets:
+                    checked = yield from verify_rrset(rrset, zone, trust.keys, apart)
+                    if isinstance(checked, Signed):
+                        found.append(checked.rrset)
     return Part(Status.SECURE, authority=tuple(found))
 
 
@@ -422,9 +445,11 @@ def _unchecked_denials(heard: list[Response], parts: list[Part], work: Work) -> 
     """The signed denials of zones that are not secure, as they came.
 
     They prove nothing here, but may do so to a client that has other trust anchors, or knows
-    algorithms that are not supported here.
+    algorithms that are not supported here. In an answer that is secure there are none.
     """
     status = weakest(*(part.status for part in parts))
+    if status is Status.SECURE:
+        return Part(status)
     links = {link.zone: link for part in parts for link in part.chain}
     found = {
         (rrset.name, rrset.rdtype): rrset
@@ -440,59 +465,6 @@ def _unchecked_denials(heard: list[Response], parts: list[Part], work: Work) -> 
 def _is_in_secure_zone(name: Name, links: dict[Name, Link]) -> bool:
     link = next((links[zone] for zone in names.ancestors(name) if zone in links), None)
     return link is not None and link.status is Status.SECURE
-
-
-# ------------ Claims ------------
-
-
-def _name_error(name: Name, rdtype: int, work: Work) -> Claim:
-    """That the name does not exist; or at least that it has no such type.
-
-    Some servers say NXDOMAIN where they prove no more than NODATA: what is proven is answered. An
-    opt-out span proves neither.
-    """
-    no_data = _no_data(name, rdtype, work)
-
-    def claim(evidence: Evidence) -> Denial | None:
-        denial = nsec.name_error(evidence, name) or nsec3.name_error(
-            evidence, name, work.limits, work.budget
-        )
-        if denial is None:
-            denial = no_data(evidence)
-            if denial and denial.opt_out:
-                return None
-        return denial
-
-    return claim
-
-
-def _no_data(name: Name, rdtype: int, work: Work) -> Claim:
-    def claim(evidence: Evidence) -> Denial | None:
-        return nsec.no_data(evidence, name, rdtype) or nsec3.no_data(
-            evidence, name, rdtype, work.limits, work.budget
-        )
-
-    return claim
-
-
-def _insecure_cut(name: Name, work: Work) -> Claim:
-    def claim(evidence: Evidence) -> Denial | None:
-        denial = nsec.no_secure_delegation(evidence, name) or nsec3.no_secure_delegation(
-            evidence, name, work.limits, work.budget
-        )
-        is_cut = denial is not None and denial.denied is Denied.DS and not denial.opt_out
-        return denial if is_cut else None
-
-    return claim
-
-
-def _no_closer_match(name: Name, closest_encloser: Name, work: Work) -> Claim:
-    def claim(evidence: Evidence) -> Denial | None:
-        return nsec.no_closer_match(evidence, name, closest_encloser) or nsec3.no_closer_match(
-            evidence, name, closest_encloser, work.limits, work.budget
-        )
-
-    return claim
 
 
 # ------------ The answer ------------

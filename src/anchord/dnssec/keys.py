@@ -18,7 +18,8 @@ from anchord.wire.rdata import Dnskey, Ds, read_dnskey, read_ds
 from . import algorithms as alg
 from .algorithms import Supported, algorithm_text, digest_text
 from .crypto import MalformedKeyError, UnsupportedKeyError, digest, load_key
-from .rrsig import as_zone_key
+from .limits import Limits
+from .rrsig import as_zone_key, limit_flaw
 
 
 def read_ds_set(rrset: RRset) -> list[Ds]:
@@ -93,17 +94,26 @@ class EntryKeys:
     unsupported: bool = False
 
 
-def entry_keys(zone: Name, key_set: list[Dnskey], ds_set: list[Ds]) -> EntryKeys | Flaw:
+def entry_keys(
+    zone: Name, key_set: list[Dnskey], ds_set: list[Ds], limits: Limits
+) -> EntryKeys | Flaw:
     """The keys by which the zone's key set may be signed, or why there are none.
 
-    `ds_set` holds usable records only, a trust anchor's among them.
+    `ds_set` holds usable records only, a trust anchor's among them. Nobody has vouched for the key
+    set yet: a key that is not in it may have been taken out, so that it makes nothing insecure.
     """
-    matching = [key for key in key_set if any(_authenticates(ds, zone, key) for ds in ds_set)]
+    looked_at = ds_set[: limits.ds_per_zone]
+    matching = [key for key in key_set if any(_authenticates(ds, zone, key) for ds in looked_at)]
     good = tuple(key for key in matching if key.is_zone_key and not key.is_revoked)
-    if not good:
-        return _no_entry(zone, key_set, ds_set, matching)
     supported = tuple(key for key in good if _is_supported(key))
-    return EntryKeys(supported) if supported else EntryKeys(good, unsupported=True)
+    if supported:
+        return EntryKeys(supported)
+    if len(ds_set) > limits.ds_per_zone:
+        return limit_flaw("too many DS records", zone)
+    missing = [ds for ds in ds_set if not any(_authenticates(ds, zone, key) for key in good)]
+    if not missing:
+        return EntryKeys(good, unsupported=True)
+    return _no_entry(zone, key_set, missing, matching)
 
 
 def _authenticates(ds: Ds, zone: Name, key: Dnskey) -> bool:
@@ -152,7 +162,7 @@ def _no_entry(zone: Name, key_set: list[Dnskey], ds_set: list[Ds], matching: lis
         text = f"{whose}: key {wanted_text} is not the DS record's: algorithm or digest differ"
     else:
         has = ", ".join(str(key.key_tag) for key in key_set[:6])
-        text = f"{whose} has key {has}, but its parent's DS record is for key {wanted_text}"
+        text = f"{whose} has key {has}, but its DS record or trust anchor is for key {wanted_text}"
     return Flaw(EdeCode.DNSKEY_MISSING, text, zone, facts)
 
 

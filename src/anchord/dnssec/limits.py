@@ -6,6 +6,7 @@ question is touched: a limit never becomes the state of a zone or of an RRset.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Limits:
     failed_signatures: int = 16
     """… of them failed ones: failures are what KeyTrap (CVE-2023-50387) lives on."""
     zone_signatures: int = 16
-    """Signature checks per zone proof, which is shared work with a budget of its own."""
+    """Signature checks per step of a zone proof, which is shared work with a budget of its own."""
     zone_failed_signatures: int = 8
     """… of them failed ones."""
     signatures_per_rrset: int = 8
@@ -40,42 +41,65 @@ class Limits:
     repeated_queries: int = 16
     """… and as many more for asking again where evidence is missing."""
 
+    @property
+    def evidence_records(self) -> int:
+        """NSEC or NSEC3 RRsets of one zone that are looked at in a response.
+
+        They are as many as the denials need of all the aliases that it may hold, and of its end.
+        """
+        return self.denial_records * (self.aliases + 1)
+
 
 class Budget:
-    """What is left of the limits: one object per client query, or per zone proof.
+    """What is left of the limits: one object per client query, or per step of a zone proof.
 
-    `exhausted` names the limit that was hit first, and is empty until then.
+    A zone proof is shared between queries and has limits of its own. The query that it is made for
+    pays for it as well (`payer`): else a query could cause any amount of work by naming zones.
+    `exhausted` names the limit that was hit first, and is empty until then; from then on nothing
+    more is granted.
     """
 
-    __slots__ = ("_blocks", "_failures", "_limits", "_signatures", "exhausted")
+    __slots__ = ("_left", "_payer", "exhausted")
 
-    def __init__(self, limits: Limits, *, for_zone: bool = False) -> None:
-        self._limits = limits
-        self._signatures = limits.zone_signatures if for_zone else limits.signatures
-        self._failures = limits.zone_failed_signatures if for_zone else limits.failed_signatures
-        self._blocks = limits.hash_blocks
+    def __init__(self, limits: Limits, payer: "Budget | None" = None) -> None:
+        is_query = payer is None
+        self._payer = payer
+        self._left = {
+            _Share.SIGNATURES: limits.signatures if is_query else limits.zone_signatures,
+            _Share.FAILURES: limits.failed_signatures
+            if is_query
+            else limits.zone_failed_signatures,
+            _Share.HASHING: limits.hash_blocks,
+        }
         self.exhausted = ""
 
     def spend_signature(self) -> bool:
         """Take one signature check; False when there is none left."""
-        if self._signatures <= 0:
-            self.exhausted = self.exhausted or "too many signature checks"
-            return False
-        self._signatures -= 1
-        return True
+        return self._spend(_Share.SIGNATURES)
 
     def spend_failure(self) -> bool:
         """Count a failed signature check; False when that was one too many."""
-        self._failures -= 1
-        if self._failures < 0:
-            self.exhausted = self.exhausted or "too many signatures that do not verify"
-            return False
-        return True
+        return self._spend(_Share.FAILURES)
 
     def spend_hash(self, blocks: int) -> bool:
         """Take so many SHA-1 blocks; False when there are not as many left."""
-        if self._blocks < blocks:
-            self.exhausted = self.exhausted or "too much NSEC3 hashing"
+        return self._spend(_Share.HASHING, blocks)
+
+    def _spend(self, share: "_Share", amount: int = 1) -> bool:
+        if self.exhausted:
             return False
-        self._blocks -= blocks
-        return True
+        if self._left[share] < amount:
+            self.exhausted = share.value
+        else:
+            self._left[share] -= amount
+            if self._payer and not self._payer._spend(share, amount):  # noqa: SLF001 - its own kind
+                self.exhausted = self._payer.exhausted
+        return not self.exhausted
+
+
+class _Share(Enum):
+    """What a budget is made of, and what is said when it is used up."""
+
+    SIGNATURES = "too many signature checks"
+    FAILURES = "too many signatures that do not verify"
+    HASHING = "too much NSEC3 hashing"

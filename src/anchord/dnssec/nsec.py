@@ -22,9 +22,7 @@ def name_error(evidence: Evidence, name: Name) -> Denial | None:
     cover = _covering(evidence, name)
     if cover is None or _is_empty_non_terminal(cover, name):
         return None
-    wildcard = _wildcard(_closest_encloser(cover, name))
-    if wildcard is None:
-        return _denial(Denied.NAME, cover)
+    wildcard = names.wildcard_of(_closest_encloser(cover, name))
     wildcard_cover = _covering(evidence, wildcard)
     if wildcard_cover is None or _is_empty_non_terminal(wildcard_cover, wildcard):
         return None
@@ -43,9 +41,7 @@ def no_data(evidence: Evidence, name: Name, rdtype: int) -> Denial | None:
         return None
     if _is_empty_non_terminal(cover, name):
         return _denial(Denied.DATA, cover)
-    wildcard = _wildcard(_closest_encloser(cover, name))
-    if wildcard is None:
-        return None
+    wildcard = names.wildcard_of(_closest_encloser(cover, name))
     if at_wildcard := _at(evidence, wildcard):
         if denies_type(at_wildcard.nsec.types, rdtype, wildcard):
             return _denial(Denied.DATA, cover, at_wildcard)
@@ -73,13 +69,20 @@ def no_secure_delegation(evidence: Evidence, name: Name) -> Denial | None:
     """
     exact = _at(evidence, name)
     if exact:
-        return no_ds(exact.nsec.types, name, exact.rrset)
+        return no_ds(exact.nsec.types, exact.rrset)
     cover = _covering(evidence, name)
     if cover is None:
         return None
     if _is_empty_non_terminal(cover, name):
         return _denial(Denied.DELEGATION, cover)
     return _denial(Denied.NAME, cover)
+
+
+def insecure_cut(evidence: Evidence, name: Name) -> Denial | None:
+    """That an insecure delegation is at `name` itself."""
+    exact = _at(evidence, name)
+    denial = exact and no_ds(exact.nsec.types, exact.rrset)
+    return denial if denial and denial.denied is Denied.DS else None
 
 
 # ------------ Helpers ------------
@@ -128,11 +131,3 @@ def _closest_encloser(cover: NsecRecord, name: Name) -> Name:
     one = names.common_ancestor(name, cover.owner)
     other = names.common_ancestor(name, cover.nsec.next_name)
     return max(one, other, key=len)
-
-
-def _wildcard(closest_encloser: Name) -> Name | None:
-    """`*.closest_encloser`, unless that would be too long to exist."""
-    try:
-        return names.wildcard_of(closest_encloser)
-    except ValueError:
-        return None

@@ -5,7 +5,7 @@ budget; where it runs out nothing is proven, and the budget says why.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from anchord.model import names, rdtypes
@@ -32,10 +32,7 @@ def name_error(evidence: Evidence, name: Name, limits: Limits, budget: Budget) -
             if enclosed and rdtypes.NXNAME in enclosed.record.nsec3.types:
                 return _denial(Denied.COMPACTLY, enclosed.record)
             return None
-        wildcard = zone.wildcard(enclosed.name)
-        if wildcard is None:
-            return _denial(Denied.NAME, enclosed.record, enclosed.cover, opt_out=enclosed.opt_out)
-        wildcard_cover = zone.covering(wildcard)
+        wildcard_cover = zone.covering(names.wildcard_of(enclosed.name))
         if wildcard_cover is None:
             return None
         return _denial(
@@ -65,9 +62,9 @@ def no_data(
             return (
                 _denial(Denied.DATA, enclosed.record) if denies_type(types, rdtype, name) else None
             )
-        wildcard = zone.wildcard(enclosed.name)
-        at_wildcard = zone.matching(wildcard) if wildcard else None
-        if wildcard and at_wildcard:
+        wildcard = names.wildcard_of(enclosed.name)
+        at_wildcard = zone.matching(wildcard)
+        if at_wildcard:
             if not denies_type(at_wildcard.nsec3.types, rdtype, wildcard):
                 return None
             return _denial(
@@ -108,11 +105,36 @@ def no_secure_delegation(
         if enclosed is None:
             return None
         if enclosed.cover is None:
-            return no_ds(enclosed.record.nsec3.types, name, enclosed.record.rrset)
+            return no_ds(enclosed.record.nsec3.types, enclosed.record.rrset)
         denied = Denied.DS if enclosed.opt_out else Denied.NAME
         return _denial(denied, enclosed.record, enclosed.cover, opt_out=enclosed.opt_out)
 
     return _first(prove, evidence, limits, budget)
+
+
+def insecure_cut(evidence: Evidence, name: Name, limits: Limits, budget: Budget) -> Denial | None:
+    """That an insecure delegation is at `name` itself, not merely somewhere in an opt-out span."""
+
+    def prove(zone: _HashedZone) -> Denial | None:
+        exact = zone.matching(name)
+        denial = exact and no_ds(exact.nsec3.types, exact.rrset)
+        return denial if denial and denial.denied is Denied.DS else None
+
+    return _first(prove, evidence, limits, budget)
+
+
+def unsupported(evidence: Evidence, limits: Limits, budget: Budget) -> Denial | None:
+    """That nothing can be said: there are records of more iterations than are supported.
+
+    They are not hashed at all, but they must be genuine (RFC 9276 section 3.2). This is the last
+    thing to claim, since others may prove something, and never because the budget is spent.
+    """
+    if budget.exhausted:
+        return None
+    for record in evidence.nsec3s:
+        if record.nsec3.iterations > limits.nsec3_iterations:
+            return Denial(Denied.NOTHING, (record.rrset,))
+    return None
 
 
 # ------------ A zone's records under one salt ------------
@@ -175,14 +197,6 @@ class _HashedZone:
         hashed = self._hash(name)
         return next((record for record in self._records if _covers(record, hashed)), None)
 
-    @staticmethod
-    def wildcard(closest_encloser: Name) -> Name | None:
-        """`*.closest_encloser`, unless that would be too long to exist."""
-        try:
-            return names.wildcard_of(closest_encloser)
-        except ValueError:
-            return None
-
     def _hash(self, name: Name) -> bytes:
         hashed = self._hashes.get(name)
         if hashed is None:
@@ -222,13 +236,8 @@ def _first(
     limits: Limits,
     budget: Budget,
 ) -> Denial | None:
-    """The proof by the first salt that gives one.
-
-    Where the records have too many iterations they are not hashed at all, and prove NOTHING.
-    """
-    for records in _by_parameters(evidence):
-        if records[0].nsec3.iterations > limits.nsec3_iterations:
-            return Denial(Denied.NOTHING, (records[0].rrset,))
+    """The proof by the first parameters that give one, of those that are supported."""
+    for records in _by_parameters(evidence, limits):
         try:
             denial = prove(_HashedZone(evidence.zone, records, budget))
         except _BudgetSpentError:
@@ -238,11 +247,12 @@ def _first(
     return None
 
 
-def _by_parameters(evidence: Evidence) -> Iterator[list[Nsec3Record]]:
+def _by_parameters(evidence: Evidence, limits: Limits) -> Iterable[list[Nsec3Record]]:
     groups: dict[tuple[bytes, int], list[Nsec3Record]] = {}
     for record in evidence.nsec3s:
-        groups.setdefault((record.nsec3.salt, record.nsec3.iterations), []).append(record)
-    yield from groups.values()
+        if record.nsec3.iterations <= limits.nsec3_iterations:
+            groups.setdefault((record.nsec3.salt, record.nsec3.iterations), []).append(record)
+    return groups.values()
 
 
 def _denial(denied: Denied, *used: Nsec3Record, opt_out: bool = False) -> Denial:

@@ -44,6 +44,8 @@ def prove(
 ) -> Asking[Proof | Flaw]:
     """The proof that the zone gives for a claim in this response, or why it gives none."""
     evidence = collect_evidence(response.authority, trust.zone)
+    if len(evidence.rrsets) > work.limits.evidence_records:
+        return limit_flaw("too many NSEC or NSEC3 records", trust.zone)
     checked: dict[int, Signed] = {}
     flaw: Flaw | None = None
     checks = 0

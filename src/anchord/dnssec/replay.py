@@ -46,8 +46,7 @@ def run(asking: Asking[T], answers: Answers, context: Context, now: int) -> T:
                 case Ask():
                     reply = answers(request.question)
                 case AskZone():
-                    walk = find_zone(request.name, context, now, is_signer=request.is_signer)
-                    reply = run(walk, answers, context, now)
+                    reply = run(find_zone(request, context, now), answers, context, now)
                 case None:
                     reply = None
     except StopIteration as done:

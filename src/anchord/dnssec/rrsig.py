@@ -43,9 +43,10 @@ def verify_rrset(
     work: Work,
 ) -> Asking[Signed | Flaw]:
     """Whether a signature by the zone's keys over the RRset holds now."""
-    usable, flaws = usable_signatures(rrset, zone, work)
+    usable, flaws = _usable_signatures(rrset, zone, work)
+    rdatas = _in_canonical_order(rrset) if usable else []
     for rrsig in usable[: work.limits.signatures_per_rrset]:
-        flaw = yield from _try_signature(rrset, rrsig, keys, work)
+        flaw = yield from _try_signature(rrset, rdatas, rrsig, keys, work)
         if flaw is None:
             return _signed(rrset, rrsig, work.now)
         if work.budget.exhausted:
@@ -72,8 +73,11 @@ def _telling(flaw: Flaw) -> int:
     return _ORDER.index(flaw.code)
 
 
-def usable_signatures(rrset: RRset, zone: Name, work: Work) -> tuple[list[Rrsig], list[Flaw]]:
-    """The RRSIGs by `zone` that are worth a check, and what is wrong with the others by it."""
+def _usable_signatures(rrset: RRset, zone: Name, work: Work) -> tuple[list[Rrsig], list[Flaw]]:
+    """The RRSIGs by `zone` that are worth a check, and what is wrong with the others by it.
+
+    Those of most labels come first: what was not expanded from a wildcard needs no proof for that.
+    """
     usable: list[Rrsig] = []
     flaws: list[Flaw] = []
     for rdata in rrset.signatures:
@@ -88,6 +92,7 @@ def usable_signatures(rrset: RRset, zone: Name, work: Work) -> tuple[list[Rrsig]
             usable.append(rrsig)
         else:
             flaws.append(flaw)
+    usable.sort(key=lambda rrsig: -rrsig.labels)
     return usable, flaws
 
 
@@ -129,7 +134,7 @@ def _unusable(rrset: RRset, rrsig: Rrsig, work: Work) -> Flaw | None:
 
 
 def _try_signature(
-    rrset: RRset, rrsig: Rrsig, keys: tuple[Dnskey, ...], work: Work
+    rrset: RRset, rdatas: list[bytes], rrsig: Rrsig, keys: tuple[Dnskey, ...], work: Work
 ) -> Asking[Flaw | None]:
     """Check one RRSIG with each key that it may be of; None where one verifies it."""
     what = _what(rrset)
@@ -143,19 +148,19 @@ def _try_signature(
     ]
     if not candidates:
         return _no_such_key(rrset, rrsig, keys)
-    data = signed_data(rrset, rrsig)
+    data = _signed_data(rrset, rdatas, rrsig)
     for key in candidates[: work.limits.keys_per_tag]:
         memo = Memo.key(key.rdata, rrsig.signature, data)
         if work.context.memo.knows(memo):
             return None
         if not work.budget.spend_signature():
             return limit_flaw(work.budget.exhausted, rrset.name)
+        yield None  # let others run: this takes a while
         if _verifies(key, rrsig.signature, data):
             work.context.memo.remember(memo)
             return None
         if not work.budget.spend_failure():
             return limit_flaw(work.budget.exhausted, rrset.name)
-        yield None
     if len(candidates) > work.limits.keys_per_tag:
         return limit_flaw("too many keys with one key tag", rrset.name)
     text = (
@@ -201,15 +206,19 @@ def _verifies(key: Dnskey, signature: bytes, data: bytes) -> bool:
         return False
 
 
-def signed_data(rrset: RRset, rrsig: Rrsig) -> bytes:
-    """What the RRSIG signs (RFC 4034 section 3.1.8.1): the RRset in canonical form and order."""
+def _in_canonical_order(rrset: RRset) -> list[bytes]:
+    """The RDATA in canonical form and order, each once (RFC 4034 section 6)."""
+    return sorted({canonical(rrset.rdtype, rdata) for rdata in rrset.rdatas})
+
+
+def _signed_data(rrset: RRset, rdatas: list[bytes], rrsig: Rrsig) -> bytes:
+    """What the RRSIG signs (RFC 4034 section 3.1.8.1): its own head, and the records."""
     owner = rrset.name
     if rrsig.labels < names.label_count(owner):
         owner = names.wildcard_of(names.suffix(owner, rrsig.labels))
     head = (
         owner + rrset.rdtype.to_bytes(2) + rdtypes.IN.to_bytes(2) + rrsig.original_ttl.to_bytes(4)
     )
-    rdatas = sorted({canonical(rrset.rdtype, rdata) for rdata in rrset.rdatas})
     return rrsig.signed_head + b"".join(head + len(rdata).to_bytes(2) + rdata for rdata in rdatas)
 
 

@@ -25,10 +25,10 @@ from anchord.model.response import Response, RRset, Unanswered
 from anchord.model.verdict import Flaw, Status
 from anchord.wire.rdata import Ds
 
-from . import nsec, nsec3, times
+from . import claims, times
 from .anchors import Anchor
-from .asking import Asking, Context, Work, ZoneTrust, ask
-from .denial import Claim, Denial, Denied, Evidence
+from .asking import Asking, AskZone, Context, Work, ZoneTrust, ask
+from .denial import Denied
 from .keys import (
     cleared_flags,
     entry_keys,
@@ -49,14 +49,12 @@ LONGEST = 86400
 """Seconds for which a zone's proof is kept at most."""
 
 
-def find_zone(
-    name: Name, context: Context, now: int, *, is_signer: bool = False
-) -> Asking[ZoneTrust]:
-    """The deepest zone at or above `name`, proven as far as it can be, as of `now`.
+def find_zone(request: AskZone, context: Context, now: int) -> Asking[ZoneTrust]:
+    """The deepest zone at or above a name, proven as far as it can be, as of `now`.
 
-    `is_signer`: an RRSIG calls the name a zone, so that its key set is worth asking for at once.
     Every zone proven on the way is put into the context's memory.
     """
+    name = request.name
     if exempt := exemption(name, context, now):
         return exempt
     anchor = context.anchors.closest(name)
@@ -64,29 +62,27 @@ def find_zone(
         return _no_anchor(name)
     known = context.zones.closest(name)
     if known is None or not names.is_at_or_below(known.zone, anchor.zone):
-        soon = _flight(anchor.zone, names.names_between(anchor.zone, name), is_signer)
-        known = yield from _enter_anchor(anchor, soon, _work(context, now))
-    return (yield from _descend(known, name, is_signer, context, now))
+        soon = _flight(anchor.zone, names.names_between(anchor.zone, name), request.is_signer)
+        known = yield from _enter_anchor(anchor, soon, _step(request, context, now))
+    return (yield from _descend(known, request, context, now))
 
 
-def _work(context: Context, now: int) -> Work:
-    """Each cut is proven on a budget of its own, since the proof is shared between questions."""
-    return Work(context, Budget(context.limits, for_zone=True), now)
+def _step(request: AskZone, context: Context, now: int) -> Work:
+    """The work at one name: on a budget of its own, since the proof is shared between queries."""
+    return Work(context, Budget(context.limits, payer=request.budget), now)
 
 
-def _descend(
-    trust: ZoneTrust, name: Name, is_signer: bool, context: Context, now: int
-) -> Asking[ZoneTrust]:
+def _descend(trust: ZoneTrust, request: AskZone, context: Context, now: int) -> Asking[ZoneTrust]:
     """The walk down from a known zone."""
     passed_over: list[Skipped] = []
     unprovable: ZoneTrust | None = None
     if trust.status is not Status.SECURE:
         return trust
-    between = names.names_between(trust.zone, name)
-    soon = _flight(trust.zone, between, is_signer)
+    between = names.names_between(trust.zone, request.name)
+    soon = _flight(trust.zone, between, request.is_signer)
     for candidate in between:
         response = yield from ask(Question(candidate, rdtypes.DS), soon)
-        work = _work(context, now)
+        work = _step(request, context, now)
         found = yield from _judge_ds(candidate, response, trust, work)
         match found:
             case Skipped():
@@ -147,32 +143,22 @@ def _judge_ds(
     if isinstance(response, Unanswered):
         return unanswered(response)
     ds = find(response.answer, name, rdtypes.DS)
+    flaw: Flaw | None = None
     if ds:
         checked = yield from verify_rrset(ds, trust.zone, trust.keys, work)
         if isinstance(checked, Flaw):
-            return _refuted(checked, work)
-        if checked.wildcard is None:
+            flaw = checked
+        elif checked.wildcard is None:
             return checked
     cname = find(response.answer, name, rdtypes.CNAME)
     if cname:
         checked = yield from verify_rrset(cname, trust.zone, trust.keys, work)
         if isinstance(checked, Signed):
             return Proof(Denied.DELEGATION, (checked.rrset,))  # an alias is no cut
-    found = yield from prove(_no_secure_delegation(name, work), response, trust, work)
-    return _refuted(found, work) if isinstance(found, Flaw) else found
-
-
-def _refuted(flaw: Flaw, work: Work) -> Skipped:
-    return Skipped((flaw,), is_unanswered=False, over_limit=bool(work.budget.exhausted))
-
-
-def _no_secure_delegation(name: Name, work: Work) -> Claim:
-    def claim(evidence: Evidence) -> Denial | None:
-        return nsec.no_secure_delegation(evidence, name) or nsec3.no_secure_delegation(
-            evidence, name, work.limits, work.budget
-        )
-
-    return claim
+    found = yield from prove(claims.no_secure_delegation(name, work), response, trust, work)
+    if isinstance(found, Proof):
+        return found
+    return Skipped((flaw or found,), is_unanswered=False, over_limit=bool(work.budget.exhausted))
 
 
 # ------------ Into a zone ------------
@@ -223,10 +209,7 @@ def _prove_key_set(
     rrset = find(response.answer, zone, rdtypes.DNSKEY)
     link = replace(link, dnskey=rrset)
     key_set = read_key_set(rrset) if rrset else []
-    entry = entry_keys(zone, key_set, usable[: work.limits.ds_per_zone])
-    if isinstance(entry, Flaw) and len(usable) > work.limits.ds_per_zone:
-        flaw = limit_flaw("too many DS records", zone)
-        return _ended(link, above, Status.BOGUS, flaw, over_limit=True)
+    entry = entry_keys(zone, key_set, usable, work.limits)
     if isinstance(entry, Flaw):
         return _ended(link, above, Status.BOGUS, entry)
     assert rrset is not None  # an entry key came out of it

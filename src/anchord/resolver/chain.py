@@ -174,9 +174,7 @@ class Driver:
             trust = await flight.wait()
             if not trust.over_limit:
                 return trust
-        walk = find_zone(
-            request.name, self._context, self._clock.wall(), is_signer=request.is_signer
-        )
+        walk = find_zone(request, self._context, self._clock.wall())
         try:
             first = walk.send(None)
         except StopIteration as done:
