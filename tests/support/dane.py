@@ -1,6 +1,5 @@
 """DANE over a world in memory: the real resolver and engine, with the world for an upstream."""
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 

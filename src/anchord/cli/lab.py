@@ -20,20 +20,25 @@ from anchord.daemon import log
 from anchord.daemon.compose import clock_of, open_resolver
 from anchord.daemon.serve import serve
 from anchord.lab.certificates import CertificateAuthority, server_context
+from anchord.lab.dane_world import Running, running
 from anchord.lab.plan import Case
 from anchord.lab.servers import serve_tls
-from anchord.lab.table import TOUR
+from anchord.lab.table import PLANS, TOUR
 from anchord.lab.world import World
 from anchord.model import rcodes
 from anchord.model.question import ClientFlags
 from anchord.model.verdict import Answer
 from anchord.resolver.reply import extended_errors
 
+from . import lab_dane
 from .parser import Subparsers, UsageError
 from .terminal import paint_status
 
 LISTEN = "127.0.0.1:5300"
 """Where the lab's resolver listens unless told otherwise: no privilege, and seldom taken."""
+
+NAMES, SERVICES = "names", "dane"
+"""The tours."""
 
 UNEXPECTED = 1
 """The exit status of a tour on which something was not as the table says."""
@@ -57,18 +62,25 @@ persist = false
 
 [hosts]
 file = ""
+
+[dane]
+ca_file = "services.pem"
 """
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """`anchord lab [--tour]`."""
+    """`anchord lab [--tour [dane]]`."""
     parser = subparsers.add_parser(
         "lab",
         help="start a small signed internet, to try everything without a network",
         description="Start a small signed internet and a resolver on top of it.",
     )
     parser.add_argument(
-        "--tour", action="store_true", help="ask what is worth seeing, print it, and end"
+        "--tour",
+        nargs="?",
+        const=NAMES,
+        choices=(NAMES, SERVICES),
+        help="ask what is worth seeing of the names, or check what is of the services, and end",
     )
     parser.add_argument("--listen", metavar="ADDR:PORT", default=LISTEN, help=f"default: {LISTEN}")
 
@@ -76,7 +88,7 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """The tour, or the lab until a signal ends it."""
     if arguments.tour:
-        return trio.run(_tour)
+        return trio.run(_tour if arguments.tour == NAMES else _dane_tour)
     try:
         SocketAddress.parse(arguments.listen)
     except ValueError as error:
@@ -87,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _stay(listen: str) -> None:
-    async with _lab(listen) as loaded:
+    async with running() as services, _lab(listen, services) as loaded:
         host, _, port = listen.rpartition(":")
         print(f"The lab's resolver listens on {listen}. From another terminal:\n")
         for case in TOUR:
@@ -96,6 +108,9 @@ async def _stay(listen: str) -> None:
             print(f"  {command:<62}  # {case.shows}")
         print("\nor, proven by the command itself:\n")
         print(f"  anchord query --config {loaded.file} good.lab")
+        print("\nand services, checked against the TLSA records of their zones:\n")
+        for command in lab_dane.commands(services, loaded.file):
+            print(f"  {command}")
         print("\nCtrl-C ends it.\n", flush=True)
         await serve(loaded)
 
@@ -115,6 +130,17 @@ async def _tour() -> int:
     return UNEXPECTED if wrong else 0
 
 
+async def _dane_tour() -> int:
+    """The same with the services."""
+    async with (
+        running(lab_dane.TOUR, lab_dane.MAIL_TOUR) as services,
+        _lab(LISTEN, services) as loaded,
+        open_resolver(loaded, clock_of(loaded.config)) as resolver,
+    ):
+        is_right = await lab_dane.tour(resolver, services, loaded.config.dane.ca_file)
+    return 0 if is_right else UNEXPECTED
+
+
 def _lines(case: Case, answer: Answer, width: int) -> list[str]:
     status = answer.verdict.status
     word = paint_status(status.word, sys.stdout) + " " * (13 - len(status.word))
@@ -132,9 +158,10 @@ def _is_as_expected(case: Case, answer: Answer) -> bool:
 
 
 @asynccontextmanager
-async def _lab(listen: str) -> AsyncIterator[Loaded]:
+async def _lab(listen: str, services: Running | None = None) -> AsyncIterator[Loaded]:
     """The world behind an encrypted upstream, and the configuration that uses it."""
-    world = World(int(time.time()))
+    services = services or Running()
+    world = World(int(time.time()), plans=(*PLANS, *services.plans))
     authority = CertificateAuthority()
     context = server_context(authority.issue())
     with tempfile.TemporaryDirectory(prefix="anchord-lab-") as folder:
@@ -142,6 +169,7 @@ async def _lab(listen: str) -> AsyncIterator[Loaded]:
             files = {
                 "ca.pem": authority.pem.decode(),
                 "root.ds": world.trust_anchors(),
+                "services.pem": services.roots.decode(),
                 "anchord.toml": CONFIGURATION.format(listen=listen, port=port),
             }
             for name, text in files.items():

@@ -249,8 +249,7 @@ SCRIPTS: dict[str, Sequence[Step]] = {
 
 
 def _dialogue(script: Sequence[Step]) -> Dialogue:
-    for step in script:
-        yield step  # noqa: UP028 - an iterator of a tuple cannot be sent anything
+    yield from (step for step in script)  # a generator, since those are sent what came in
 
 
 async def _converse(
