@@ -7,6 +7,7 @@ is all that usage 3 asks for. What a certification path is judged by (RFC 5280) 
 
 import hashlib
 import ipaddress
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from anchord.net.certificate import spki
@@ -96,7 +98,7 @@ class Certificate:
     def contents(self) -> Contents | None:
         """What it says; None where it cannot be read."""
         try:
-            return _read(x509.load_der_x509_certificate(self.der))
+            return _read(parse(self.der))
         except ODD:
             return None
 
@@ -120,6 +122,16 @@ class Certificate:
     def issuer(self) -> str:
         """Who has issued it, for people."""
         return shown(self.contents.issuer) if self.contents else ""
+
+
+def parse(der: bytes) -> x509.Certificate:
+    """The certificate, without a word to standard error about what is odd in it.
+
+    Raises one of `ODD`.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        return x509.load_der_x509_certificate(der)
 
 
 def _read(parsed: x509.Certificate) -> Contents:

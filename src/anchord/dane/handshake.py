@@ -10,7 +10,7 @@ import ssl
 import sys
 from enum import StrEnum
 
-CIPHERS = "DEFAULT:!aNULL:!eNULL:@SECLEVEL=0"
+CIPHERS = "DEFAULT:!aNULL:!eNULL:!PSK:!SRP:@SECLEVEL=0"
 """Every cipher suite with a certificate, and no lower bound for keys and digests."""
 
 LEGACY_SERVER_CONNECT = 0x4
@@ -39,7 +39,7 @@ def client_context(keys: Keys = Keys.ANY) -> ssl.SSLContext:
         context.set_ciphers(CIPHERS)
     else:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
-        context.set_ciphers(f"a{keys.upper()}:!eNULL:@SECLEVEL=0")
+        context.set_ciphers(f"a{keys.upper()}:!eNULL:!PSK:!SRP:@SECLEVEL=0")
     return context
 
 

@@ -4,6 +4,9 @@ A certificate in a store that cannot be read is passed over, as TLS libraries do
 asked for by name must be there and hold at least one.
 """
 
+import base64
+import binascii
+import contextlib
 import os
 import re
 import ssl
@@ -15,7 +18,7 @@ from cryptography import x509
 
 from anchord.model.errors import AnchordError
 
-from .certificate import ODD
+from .certificate import ODD, parse
 from .pkix import Trust
 
 
@@ -64,21 +67,15 @@ def _platform_roots() -> Iterator[x509.Certificate]:
         yield from _in_pem(Path(certifi.where()).read_bytes())
 
 
-_BLOCK = re.compile(
-    rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----.*?-----END (?:TRUSTED )?CERTIFICATE-----", re.DOTALL
-)
+_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 
 
 def _in_pem(text: bytes) -> Iterator[x509.Certificate]:
     for block in _BLOCK.findall(text):
-        try:
-            yield x509.load_pem_x509_certificate(block)
-        except ODD:
-            continue
+        with contextlib.suppress(binascii.Error):
+            yield from _in_der(base64.b64decode(block))
 
 
 def _in_der(der: bytes) -> Iterator[x509.Certificate]:
-    try:
-        yield x509.load_der_x509_certificate(der)
-    except ODD:
-        return
+    with contextlib.suppress(*ODD):
+        yield parse(der)

@@ -238,6 +238,8 @@ def _read_txt(text: str, apex: Name) -> bytes:
 
 def _read_tlsa(text: str, _: Name) -> bytes:
     """Whatever it says, so that records can be published that no tool would write."""
+    if text.startswith("\\#"):  # RFC 3597
+        return bytes.fromhex("".join(text.split()[2:]))
     usage, selector, matching_type, *data = text.split()
     numbers = bytes((int(usage), int(selector), int(matching_type)))
     return numbers + bytes.fromhex("".join(data))

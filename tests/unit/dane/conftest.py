@@ -1,0 +1,53 @@
+"""The whole table of the lab's services, run once for all tests of this folder."""
+
+from dataclasses import dataclass
+
+import pytest
+import trio
+
+from anchord.dane.check import Checker, Request
+from anchord.dane.lookup import Service
+from anchord.dane.names import host_from_text
+from anchord.dane.probe import Prober
+from anchord.dane.results import CheckResult, MailResult
+from anchord.dane.smtp import check_domain
+from anchord.lab.dane_table import MAIL, SCENARIOS, Scenario
+from anchord.lab.dane_world import Running, running
+from support.dane import LIMITS, lab_trust, resolver_over, world_of_now
+
+
+@dataclass
+class Results:
+    """What came of every scenario and domain, by its name."""
+
+    lab: Running
+    checks: dict[str, CheckResult]
+    domains: dict[str, MailResult]
+
+
+def request_for(scenario: Scenario, lab: Running) -> Request:
+    service = Service(host_from_text(scenario.full_name), lab.ports[scenario.host])
+    return Request(service, scenario.starttls, is_mail=scenario.starttls == "smtp")
+
+
+async def _run() -> Results:
+    checks: dict[str, CheckResult] = {}
+    domains: dict[str, MailResult] = {}
+    async with running() as lab, resolver_over(world_of_now(*lab.plans)) as resolver:
+        checker = Checker(resolver, lab_trust(lab), Prober(LIMITS))
+
+        async def check(scenario: Scenario) -> None:
+            checks[scenario.host] = await checker.check(request_for(scenario, lab))
+
+        async with trio.open_nursery() as nursery:
+            for scenario in SCENARIOS:
+                nursery.start_soon(check, scenario)
+        for domain in MAIL:
+            name = host_from_text(domain.full_name)
+            domains[domain.name] = await check_domain(checker, name, port=lab.ports[domain.name])
+    return Results(lab, checks, domains)
+
+
+@pytest.fixture(scope="session")
+def results() -> Results:
+    return trio.run(_run)
