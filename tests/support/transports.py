@@ -9,16 +9,24 @@ has unpacked them, since those of Debian 12 know neither DNS over QUIC nor HTTP/
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+
+import dns.exception
+import dns.message
+import dns.query
+import pytest
 
 from support.certificates import Issued, make
 from support.programs import PATH, free_ports, server
 
 NAME = "dns.example"
 """What the servers' certificate is for; their addresses are 127.0.0.1."""
+
+LONG_TEXT = " ".join(['"' + "x" * 200 + '"'] * 3)
 
 ZONE = (
     """$ORIGIN example.
@@ -34,9 +42,9 @@ alias CNAME www
 _25._tcp TLSA 3 1 1 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 """
     + "".join(f"n{index} A 192.0.2.{index}\n" for index in range(200))
-    + "".join(f'long TXT "{index:03}{"x" * 200}"\n' for index in range(250))
+    + "".join(f'long TXT "{index:03}" {LONG_TEXT}\n' for index in range(90))
 )
-"""`long` is 54 KB: more than a flight, less than a message."""
+"""`long` is 55 KB: more than a flight, less than a message."""
 
 
 def trixie(program: str) -> str | None:
@@ -59,10 +67,6 @@ class Farm:
     certificate: Issued
     ca_file: str
     pem: Path
-    urls: dict[str, str] = field(default_factory=dict)
-
-    def url(self, scheme: str, port: int, path: str = "") -> str:
-        return f"{scheme}://{NAME}:{port}{path}"
 
 
 def farm(folder: Path) -> Farm:
@@ -147,7 +151,18 @@ controls {{ }};
 zone "example" {{ type primary; file "{farm.folder}/example.zone"; }};
 """)
     with server([program, "-g", "-n", "1", "-c", str(configuration)], folder, port=https):
+        _wait_until_answering(plain)  # it listens before it has loaded the zone
         yield {"tls": tls, "https": https}
+
+
+def _wait_until_answering(port: int) -> None:
+    query = dns.message.make_query("www.example", "A")
+    for _ in range(200):
+        with suppress(dns.exception.Timeout, OSError):
+            if dns.query.udp(query, "127.0.0.1", 0.2, port).answer:
+                return
+        time.sleep(0.02)
+    pytest.fail("a server does not answer")
 
 
 @contextmanager

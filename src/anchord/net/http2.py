@@ -8,6 +8,7 @@ h2 knows frames, header compression and windows; here is what it leaves to its u
 3. The peer's frames are counted: one that sends many and answers nothing is left.
 """
 
+import contextlib
 from dataclasses import dataclass, field
 
 from h2.config import H2Configuration
@@ -142,7 +143,8 @@ class Http2Connection:
             self._h2.send_data(stream_id, bytes(piece), end_stream=not stream.unsent)
 
     def _reset(self, stream_id: int, code: ErrorCodes) -> None:
-        self._h2.reset_stream(stream_id, code)
+        with contextlib.suppress(ProtocolError):  # the connection may have ended meanwhile
+            self._h2.reset_stream(stream_id, code)
         self._forget(stream_id)
         self.has_unsent = True
 

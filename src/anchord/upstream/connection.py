@@ -115,8 +115,7 @@ class Connection:
         self._wake_writer()
         self.usage.sent(now)
         if self.usage.silent_since == now:
-            _, look_again = self._judge(now)
-            self._alarm.deadline = min(self._alarm.deadline, look_again)
+            self._look_again(now)
 
     def retire(self) -> None:
         """No more queries; the connection ends when nobody waits on it any more."""
@@ -199,7 +198,11 @@ class Connection:
         while not self._is_done:
             came = await self._carrier.receive()
             now = trio.current_time()
-            self.usage.heard(now)
+            if came or not self._waiting:
+                self.usage.heard(now)
+            else:
+                self.usage.heard_a_part(now)
+                self._look_again(now)
             for number, result in came:
                 self._take(number, result, now)
             self._is_retired = self._is_retired or not self._carrier.is_open
@@ -235,6 +238,11 @@ class Connection:
         del self._waiting[number]
         self._carrier.forget(number)
         self._wake_writer()
+
+    def _look_again(self, now: float) -> None:
+        """Has the reader wake in time to judge the connection."""
+        _, look_again = self._judge(now)
+        self._alarm.deadline = min(self._alarm.deadline, look_again)
 
     def _judge(self, now: float) -> tuple[State, float]:
         return self.usage.judge(

@@ -54,7 +54,7 @@ class Usage:
     """What one connection has been through.
 
     `used_at` is when something was last sent or heard, `answered` how many replies came over it,
-    and `silent_since` when the first query was sent after whatever was heard last.
+    and `silent_since` when the first query was sent after the last reply, or whatever came since.
     """
 
     used_at: float
@@ -68,9 +68,17 @@ class Usage:
             self.silent_since = now
 
     def heard(self, now: float) -> None:
-        """Something came in, be it a part of a reply: the peer is alive."""
+        """A reply came in, or nobody waits for one: the peer is alive."""
         self.used_at = now
         self.silent_since = None
+
+    def heard_a_part(self, now: float) -> None:
+        """Something came in that is not a whole reply, though some are due.
+
+        The peer is alive, but may die in mid-reply, or chatter for ever: the silence begins anew.
+        """
+        self.used_at = now
+        self.silent_since = now
 
     def judge(
         self, now: float, *, in_flight: int, patience: float, idle_limit: float

@@ -61,13 +61,21 @@ def test_a_connection_that_has_answered_is_doubted_when_it_falls_silent() -> Non
     assert judge(usage, 101.5, in_flight=2)[0] is State.DOUBTED
 
 
-def test_whatever_comes_in_ends_the_silence() -> None:
+def test_a_reply_ends_the_silence() -> None:
     usage = Usage(used_at=100.0, answered=1)
     usage.sent(101.0)
     usage.heard(101.4)
     assert judge(usage, 101.6, in_flight=1)[0] is State.USABLE
     usage.sent(102.0)
     assert judge(usage, 102.0, in_flight=2) == (State.USABLE, 102.5)
+
+
+def test_a_part_of_a_reply_only_puts_the_doubt_off() -> None:
+    usage = Usage(used_at=100.0, answered=1)
+    usage.sent(101.0)
+    usage.heard_a_part(101.4)
+    assert judge(usage, 101.6, in_flight=1) == (State.USABLE, 101.9)
+    assert judge(usage, 101.9, in_flight=1)[0] is State.DOUBTED
 
 
 def test_a_silence_is_remembered_when_nobody_waits_any_more() -> None:
