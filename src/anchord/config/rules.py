@@ -39,7 +39,6 @@ NOT_BUILT: dict[Path, object] = {
     ("listen", "certificate"): "",
     ("listen", "key"): "",
     ("forward", "strategy"): "ordered",
-    ("forward", "early_data"): False,
     ("dnssec", "auto_update"): False,
     ("dnssec", "key_tag_signal"): False,
     ("dnssec", "sentinel"): False,
@@ -55,10 +54,6 @@ NOT_BUILT: dict[Path, object] = {
 }
 """Keys that are valid but have no effect yet, each with the value that tells what is done anyway.
 A file that asks for something else is warned."""
-
-BUILT_SCHEMES = frozenset({"tls", "udp", "tcp"})
-"""The schemes of upstreams that can be spoken; the others are refused, since a question that was to
-go there must not go elsewhere."""
 
 
 def faults(config: Config) -> Iterator[Fault]:
@@ -128,9 +123,7 @@ def url_faults(path: Path, upstream: Upstream, policy: Forward | Zone) -> Iterat
     except AnchordError as error:
         yield Fault(path, f"{error.where}: {error.problem}", error.remedy)
         return
-    if endpoint.scheme not in BUILT_SCHEMES:
-        yield Fault(path, f"{endpoint.scheme}:// is not built yet", "use tls://")
-    elif not endpoint.is_encrypted and not policy.allow_plaintext:
+    if not endpoint.is_encrypted and not policy.allow_plaintext:
         table = "[forward]" if isinstance(policy, Forward) else "its [[zone]]"
         yield Fault(
             path,

@@ -8,7 +8,7 @@ import trio
 
 from anchord.config import anchors as anchor_files
 from anchord.config.load import Loaded
-from anchord.config.schema import Config
+from anchord.config.schema import Config, Forward, Zone
 from anchord.config.schema import Upstream as UpstreamTable
 from anchord.dnssec.anchors import NegativeAnchor, TrustAnchors, trust_anchors
 from anchord.dnssec.limits import Limits
@@ -111,13 +111,11 @@ def _anchors(config: Config, clock: Clock) -> TrustAnchors:
 def _routes(loaded: Loaded, nursery: trio.Nursery) -> Routes:
     """The general upstreams, and those of each zone; a zone shares none with another."""
     config = loaded.config
-    general = _upstreams(loaded.upstreams, nursery, allow_plaintext=config.forward.allow_plaintext)
+    general = _upstreams(loaded.upstreams, nursery, config.forward, config.forward)
     zones = [
         Route(
             zone.domain,
-            tuple(
-                _upstreams(config.upstreams_of(zone), nursery, allow_plaintext=zone.allow_plaintext)
-            ),
+            tuple(_upstreams(config.upstreams_of(zone), nursery, config.forward, zone)),
             is_checked=zone.dnssec == "validate",
         )
         for zone in config.zone
@@ -126,10 +124,19 @@ def _routes(loaded: Loaded, nursery: trio.Nursery) -> Routes:
 
 
 def _upstreams(
-    tables: tuple[UpstreamTable, ...], nursery: trio.Nursery, *, allow_plaintext: bool
+    tables: tuple[UpstreamTable, ...],
+    nursery: trio.Nursery,
+    forward: Forward,
+    policy: Forward | Zone,
 ) -> list[Upstream]:
+    """`policy` is of the zone that the upstreams are for, or the general one."""
     endpoints = [
         url.parse(table.url, addresses=table.addresses, pins=table.pins, ca_file=table.ca_file)
         for table in tables
     ]
-    return build_upstreams(endpoints, nursery, allow_plaintext=allow_plaintext)
+    return build_upstreams(
+        endpoints,
+        nursery,
+        allow_plaintext=policy.allow_plaintext,
+        early_data=forward.early_data,
+    )

@@ -1,6 +1,6 @@
 """URLs of upstreams, and what a table of the configuration adds to one (INTERFACE: `[[upstream]]`).
 
-All schemes are read here, those too that nothing can speak yet; `build` says which those are.
+A stamp is as good as a URL; `as_stamp` leads the other way.
 """
 
 import base64
@@ -8,11 +8,13 @@ import binascii
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, urlsplit
 
 from anchord.model import names
 from anchord.model.errors import AnchordError
+
+from . import stamp
 
 PORTS = {"tls": 853, "https": 443, "h3": 443, "quic": 853, "udp": 53, "tcp": 53}
 """The schemes with their ports (RFC 7858, RFC 8484, RFC 9114, RFC 9250, RFC 1035)."""
@@ -58,7 +60,7 @@ class Endpoint:
     @property
     def authority(self) -> str:
         """Host and port as in a URL, the port only where it is not the scheme's own."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = _bracketed(self.host)
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
     def __str__(self) -> str:
@@ -68,15 +70,15 @@ class Endpoint:
 def parse(
     url: str, *, addresses: Sequence[str] = (), pins: Sequence[str] = (), ca_file: str = ""
 ) -> Endpoint:
-    """The endpoint of a URL and its table. Raises AnchordError, which names the URL."""
+    """The endpoint of a URL or stamp and its table. Raises AnchordError, which names the URL."""
     scheme, separator, _ = url.partition("://")
     scheme = scheme.lower()
     if not separator:
         raise _wrong(url, "no scheme", "write tls:// before the host")
     if scheme == "sdns":
-        raise _wrong(url, "sdns:// is not built yet", "write the stamp's address as a URL")
+        return _of_stamp(url, addresses, pins, ca_file)
     if scheme not in PORTS:
-        known = " ".join(f"{name}://" for name in PORTS)
+        known = " ".join(f"{name}://" for name in [*PORTS, "sdns"])
         raise _wrong(url, f"{scheme}:// is no way to an upstream", f"use one of {known}")
     parts = _split(url)
     endpoint = Endpoint(
@@ -100,6 +102,77 @@ def is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+# ------------ Stamps ------------
+
+
+def as_stamp(endpoint: Endpoint, properties: int = 0) -> str:
+    """The stamp of an endpoint; `properties` are bits of `stamp`.
+
+    Raises AnchordError where a stamp cannot say all that the endpoint does.
+    """
+    if (
+        endpoint.scheme not in {"udp", "tls", "https", "quic"}
+        or endpoint.pins
+        or endpoint.ca_file
+        or len(endpoint.addresses) > 1
+    ):
+        raise _wrong(
+            str(endpoint),
+            "a stamp cannot say all of this",
+            "a stamp has one address, no pins and no CA file, and is for udp, tls, https or quic",
+        )
+    if endpoint.scheme == "udp":
+        made = stamp.Stamp("udp", endpoint.authority, properties=properties)
+    else:
+        made = stamp.Stamp(
+            endpoint.scheme,
+            _bracketed(endpoint.addresses[0]) if endpoint.addresses else "",
+            endpoint.authority,
+            endpoint.path,
+            endpoint.chain_hashes,
+            properties,
+        )
+    return str(made)
+
+
+def _of_stamp(text: str, addresses: Sequence[str], pins: Sequence[str], ca_file: str) -> Endpoint:
+    """The endpoint of a stamp. A table's addresses replace the stamp's own."""
+    read = stamp.read(text)
+    if not (read.host or (read.scheme == "udp" and read.address)):
+        raise _wrong(text, "the stamp names no server", "copy it again, or write the URL")
+    there = _split_address(text, read.address)
+    host, port = _split_address(text, read.host) if read.host else there
+    if port and there[1] and port != there[1]:
+        raise _wrong(text, f"the stamp names two ports, {port} and {there[1]}", "write the URL")
+    port = port or there[1] or PORTS[read.scheme]
+    own = [there[0]] if there[0] and read.host else []
+    try:
+        endpoint = parse(
+            f"{read.scheme}://{_bracketed(host)}:{port}{read.path}",
+            addresses=addresses or own,
+            pins=pins,
+            ca_file=ca_file,
+        )
+    except AnchordError as error:
+        raise _wrong(text, f"the stamp is no good: {error.problem}", "write the URL") from error
+    return replace(endpoint, chain_hashes=read.chain_hashes)
+
+
+def _split_address(text: str, written: str) -> tuple[str, int]:
+    """Host and port of `192.0.2.1:53`, `[2001:db8::1]`, `:53` and the like; 0 for no port."""
+    found = _AUTHORITY.fullmatch(written)
+    if found is None:
+        raise _wrong(text, f"the stamp's address {written} is none", "write the URL")
+    return found[1] or found[2] or "", int(found[3] or 0)
+
+
+_AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^:\[\]]*))(?::([0-9]{1,5}))?")
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 # ------------ The parts ------------

@@ -256,7 +256,7 @@ def test_upstream_on_the_command_line_takes_the_place_of_the_tables(tmp_path: Pa
     [
         ("9.9.9.9", "--upstream: 9.9.9.9: no scheme; write tls:// before the host"),
         ("udp://192.0.2.1", "--upstream: udp://192.0.2.1 sends every question in the clear; use"),
-        ("quic://dns.example", "--upstream: quic:// is not built yet; use tls://"),
+        ("doh://dns.example", "--upstream: doh://dns.example: doh:// is no way to an upstream"),
     ],
 )
 def test_a_wrong_upstream_option_is_named(option: str, error: str) -> None:

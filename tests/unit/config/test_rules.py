@@ -70,13 +70,29 @@ def test_a_zone_consents_to_plaintext_by_itself_and_for_itself(tmp_path: Path, s
     assert warnings_of(tmp_path, text + "allow_plaintext = true") == []
 
 
-@pytest.mark.parametrize("scheme", ["https", "h3", "quic", "sdns"])
-def test_schemes_that_are_not_built_are_refused_and_not_skipped(
-    tmp_path: Path, scheme: str
-) -> None:
-    url = f"{scheme}://dns.example"
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://dns.example",
+        "h3://dns.example/q",
+        "quic://dns.example",
+        "sdns://BAAAAAAAAAAAAAALZG5zLmV4YW1wbGU",
+    ],
+)
+def test_every_encrypted_scheme_will_do(tmp_path: Path, url: str) -> None:
     for text in (UPSTREAM.format(url), ZONE.format(url)):
-        assert f"{scheme}:// is not built yet; " in error_of(tmp_path, text)
+        assert warnings_of(tmp_path, text) == []
+
+
+def test_a_stamp_is_held_to_the_same_rules(tmp_path: Path) -> None:
+    plain = "sdns://AAAAAAAAAAAACTE5Mi4wLjIuMQ"
+    assert f"{plain} sends every question in the clear" in error_of(
+        tmp_path, UPSTREAM.format(plain)
+    )
+    relay = "sdns://gQ8xOTIuMC4yLjE6NDQz"
+    assert f"{relay}: this is a stamp for an Anonymized DNSCrypt relay" in error_of(
+        tmp_path, UPSTREAM.format(relay)
+    )
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,6 @@ def test_the_table_adds_addresses_pins_and_ca() -> None:
     [
         ("9.9.9.9", "no scheme; write tls:// before the host"),
         ("", "no scheme"),
-        ("sdns://AgcAAAAAAAAA", "sdns:// is not built yet"),
         ("ftp://dns.example", "ftp:// is no way to an upstream; use one of tls:// https://"),
         ("tls://", "no host"),
         ("tls://:853", "no host"),
