@@ -53,7 +53,8 @@ def answer_of(*rrsets: RRset, status: Status = Status.SECURE, ttl: int = 300) ->
 class PreparedResolver:
     """Answers out of a table, and any other question with an address.
 
-    Questions below `slow.` wait for `released`; a question below `bug.` meets one.
+    Nothing is known before it is asked for. Questions below `slow.` wait for `released`; a question
+    below `bug.` meets one.
     """
 
     prepared: dict[Question, Answer] = field(default_factory=dict)
@@ -62,6 +63,10 @@ class PreparedResolver:
 
     def prepare(self, answer: Answer) -> None:
         self.prepared[answer.question] = answer
+
+    def known(self, question: Question, flags: ClientFlags) -> Answer | None:
+        del question, flags
+        return None
 
     async def resolve(self, question: Question, flags: ClientFlags) -> Answer:
         self.asked.append((question, flags))

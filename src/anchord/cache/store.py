@@ -72,13 +72,17 @@ class AnswerCache:
 
     def get(self, question: Question, now: float) -> Entry | None:
         """The fresh entry for the question, which is now the most recently used one."""
+        entry = self.find(question, now)
+        self.misses += entry is None
+        return entry
+
+    def find(self, question: Question, now: float) -> Entry | None:
+        """The same, for whoever calls `get` where there is none: a miss is not counted yet."""
         entry = self._entries.get(question)
         if entry is None:
-            self.misses += 1
             return None
         if now >= entry.expires_at:
             self._remove(question)
-            self.misses += 1
             return None
         self._entries.move_to_end(question)
         self.hits += 1

@@ -18,7 +18,7 @@ from functools import partial
 import trio
 
 from anchord.cache.policy import bounded
-from anchord.cache.store import AnswerCache
+from anchord.cache.store import AnswerCache, Entry
 from anchord.cache.zones import ZoneCache
 from anchord.dnssec.algorithms import Supported
 from anchord.dnssec.anchors import TrustAnchors
@@ -102,6 +102,18 @@ class Resolver:
             return await self._special_answer(special, flags)
         return await self._answer(question, flags)
 
+    def known(self, question: Question, flags: ClientFlags) -> Answer | None:
+        """The same answer, where nobody has to be asked: a local name, or a fresh cache entry."""
+        local = self._hosts(question)
+        if local is not None:
+            return local
+        special = self._special.answer(question)
+        if special is not None:
+            return None if _needs_proof(special, flags) else special.answer
+        now = self._clock.monotonic()
+        entry = self.cache.find(question, now)
+        return _told(entry, now) if entry else None
+
     def flush(self, name: Name | None = None) -> int:
         """Forget a name and what is below it, or everything; returns how many answers went."""
         self._zones.flush(name)
@@ -135,8 +147,7 @@ class Resolver:
 
     async def _special_answer(self, special: SpecialAnswer, flags: ClientFlags) -> Answer:
         """A local answer, with the root's own proof where it is wanted and can be had."""
-        wants_proof = flags.dnssec_ok or special.only_root_knows
-        if special.denial is None or not wants_proof:
+        if special.denial is None or not _needs_proof(special, flags):
             return special.answer
         with trio.move_on_after(PATIENCE_FOR_PROOFS):
             return special.proven(await self._answer(special.denial, flags))
@@ -145,8 +156,7 @@ class Resolver:
     async def _answer(self, question: Question, flags: ClientFlags) -> Answer:
         now = self._clock.monotonic()
         if entry := self.cache.get(question, now):
-            answer = entry.aged(now)
-            return _as_cached_error(answer) if answer.verdict.status.is_failure else answer
+            return _told(entry, now)
         if not flags.recursion_desired:
             return _not_asked(question)
         flight = self._flights.find(question)
@@ -313,6 +323,17 @@ def _failure(question: Question, *causes: Ede) -> Answer:
         ttl=0,
         edes=(*causes[:1], indeterminate, *causes[1:]),
     )
+
+
+def _needs_proof(special: SpecialAnswer, flags: ClientFlags) -> bool:
+    """Whether the root's own proof of a local answer is to be fetched."""
+    return special.denial is not None and (flags.dnssec_ok or special.only_root_knows)
+
+
+def _told(entry: Entry, now: float) -> Answer:
+    """What a client gets from the cache."""
+    answer = entry.aged(now)
+    return _as_cached_error(answer) if answer.verdict.status.is_failure else answer
 
 
 def _as_cached_error(answer: Answer) -> Answer:

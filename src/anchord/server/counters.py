@@ -1,5 +1,6 @@
 """What the front doors count. Plain integers: adding one costs nothing on the path of a query."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from anchord.model import rcodes
@@ -11,13 +12,12 @@ class Counters:
     """Counts since the start.
 
     `statuses` is indexed by Status, `rcodes` by response code; `edes` by INFO-CODE. What is
-    answered from the front memo counts as a query, a status and a code like everything else.
+    answered from the front memo counts as a query, a status and a code like everything else: in
+    `repeats`, indexed by `kind_of`, so that one addition does for all three.
     """
 
     udp_queries: int = 0
     tcp_queries: int = 0
-    front_hits: int = 0
-    """… of the UDP queries, answered from the memo of exact queries."""
     ignored: int = 0
     """Messages that may not be answered: shorter than a header, or responses themselves."""
     rejected: int = 0
@@ -39,6 +39,12 @@ class Counters:
     statuses: list[int] = field(default_factory=lambda: [0] * len(Status))
     rcodes: dict[int, int] = field(default_factory=dict)
     edes: dict[int, int] = field(default_factory=dict)
+    repeats: list[int] = field(default_factory=lambda: [0] * kind_of(max(Status) + 1, 0))
+
+    @property
+    def front_hits(self) -> int:
+        """UDP queries answered from the memo of exact queries."""
+        return sum(self.repeats)
 
     def replied(self, rcode: int) -> None:
         """One reply with this response code."""
@@ -50,12 +56,22 @@ class Counters:
 
     def snapshot(self) -> dict[str, int]:
         """Every count under its name; `status.secure`, `rcode.NOERROR` and `ede.7` among them."""
+        statuses, codes = Counter(dict(enumerate(self.statuses))), Counter(self.rcodes)
+        for kind, count in enumerate(self.repeats):
+            statuses[kind >> 4] += count
+            codes[kind & 0xF] += count
         counts = {name: getattr(self, name) for name in _SINGLE}
-        counts |= {f"status.{_STATUS_NAMES[s]}": count for s, count in enumerate(self.statuses)}
-        counts |= {f"rcode.{rcodes.to_text(c)}": n for c, n in sorted(self.rcodes.items())}
+        counts |= {f"status.{_STATUS_NAMES[s]}": statuses[s] for s in range(len(_STATUS_NAMES))}
+        counts |= {f"rcode.{rcodes.to_text(c)}": n for c, n in sorted(codes.items()) if n}
         counts |= {f"ede.{code}": count for code, count in sorted(self.edes.items())}
         return counts
 
 
-_SINGLE = tuple(name for name in Counters.__slots__ if name not in {"statuses", "rcodes", "edes"})
+def kind_of(status: int, rcode: int) -> int:
+    """What a reply with this status and this code of the header counts as."""
+    return status << 4 | rcode
+
+
+_TABLES = {"statuses", "rcodes", "edes", "repeats"}
+_SINGLE = (*(name for name in Counters.__slots__ if name not in _TABLES), "front_hits")
 _STATUS_NAMES = [status.name.lower() for status in Status]

@@ -10,10 +10,11 @@ For datagrams alone: a reply on a stream may be 64 KiB long.
 """
 
 from anchord.model.clock import Clock
-from anchord.model.verdict import Answer, Status
+from anchord.model.verdict import Answer
 from anchord.resolver.reply import extended_errors
 
-from .counters import Counters
+from .batch import Ready, ready
+from .counters import Counters, kind_of
 
 MOST_REPLIES = 4096
 """Replies kept. More different queries in one second are no stub's; random names must not fill the
@@ -24,12 +25,16 @@ LONGEST_QUERY = 512
 
 
 class Front:
-    """Replies to plain queries, for the rest of this second."""
+    """Replies to plain queries, for the rest of this second.
+
+    `replies` has them by the bytes of the query after its id. It is one and the same dictionary as
+    long as the front lives, to be looked into after `tick` and before anything else runs.
+    """
 
     def __init__(self, clock: Clock, counters: Counters) -> None:
+        self.replies: dict[bytes, Ready] = {}
         self._clock = clock
         self._counters = counters
-        self._replies: dict[bytes, tuple[bytes, Status]] = {}
         self._second = 0
 
     def tick(self) -> None:
@@ -37,19 +42,15 @@ class Front:
         second = int(self._clock.monotonic())
         if second != self._second:
             self._second = second
-            self._replies.clear()
+            self.replies.clear()
 
     def answer(self, query: bytes) -> bytes | None:
         """The reply to these bytes, if it is known."""
-        known = self._replies.get(query[2:])
+        known = self.replies.get(query[2:])
         if known is None:
             return None
-        reply, status = known
-        counters = self._counters
-        counters.front_hits += 1
-        counters.statuses[status] += 1
-        counters.replied(reply[1] & 0xF)
-        return query[:2] + reply
+        self._counters.repeats[known.kind] += 1
+        return query[:2] + known.octets
 
     def remember(self, query: bytes, reply: bytes, answer: Answer) -> None:
         """Keeps a reply that was rendered from `answer` just now, if it is plain."""
@@ -59,10 +60,11 @@ class Front:
             and not extended_errors(answer)
             and not answer.verdict.status.is_failure
             and len(query) <= LONGEST_QUERY
-            and len(self._replies) < MOST_REPLIES
+            and len(self.replies) < MOST_REPLIES
         ):
-            self._replies[query[2:]] = reply[2:], answer.verdict.status
+            kind = kind_of(answer.verdict.status, reply[3] & 0xF)
+            self.replies[query[2:]] = ready(reply[2:], kind)
 
     def clear(self) -> None:
         """Forgets everything: the cache behind was flushed, or what is believed has changed."""
-        self._replies.clear()
+        self.replies.clear()

@@ -1,8 +1,9 @@
 """From a client's bytes to the bytes of its reply, the same for every transport.
 
-A message is received (`receive`): either it is answered on the spot, or it waits for the resolver
-(`resolve`), and its reply is rendered when it can be sent (`render`): a slow reader holds answers,
-which the cache shares, never rendered messages.
+A message is received (`receive`): either it is answered on the spot, or it is a question to the
+resolver. Where the answer is known (`known`) no task is needed for it; else one waits (`resolve`).
+The reply is rendered when it can be sent (`render`): a slow reader holds answers, which the cache
+shares, never rendered messages.
 
 This is the per-query border. The resolver raises nothing for what the data or the world do, so an
 exception that arrives here is a bug of ours: it is logged once, costs its own client a SERVFAIL,
@@ -41,6 +42,9 @@ class Transport(Enum):
 
 class Resolver(Protocol):
     """What answers questions."""
+
+    def known(self, question: Question, flags: ClientFlags) -> Answer | None:
+        """The answer, where it is there already and nobody has to be asked. Never raises."""
 
     async def resolve(self, question: Question, flags: ClientFlags) -> Answer:
         """The answer; one with a failing verdict where nothing can be had. Never raises."""
@@ -88,6 +92,15 @@ class Handler:
         if isinstance(read, Rejection):
             return self._rejected(read, transport)
         return self._pending(read, transport)
+
+    def known(self, pending: Pending) -> Answer | None:
+        """The resolver's answer, where it is there already."""
+        question, flags = pending.query.question, pending.query.flags
+        try:
+            return self._resolver.known(question, flags)
+        except Exception as bug:  # noqa: BLE001 - the per-query border
+            self._report(bug)
+            return _buggy(question)
 
     async def resolve(self, pending: Pending) -> Answer:
         """The resolver's answer; one that says so where the resolver has a bug."""

@@ -11,7 +11,7 @@ class Limits:
     """Queries of one UDP socket that may wait at once. Further ones are dropped: a client asks
     again after a while, whereas a SERVFAIL would be a statement about the name and be believed."""
 
-    batch: int = 128
+    turn: int = 256
     """Datagrams taken before other tasks have their turn: about a millisecond of known answers."""
 
     longest_datagram: int = 4096

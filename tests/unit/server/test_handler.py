@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anchord.model.clock import SystemClock
-from anchord.model.question import Question
-from anchord.model.verdict import Status
+from anchord.model.question import ClientFlags, Question
+from anchord.model.verdict import Answer, Status
 from anchord.server.counters import Counters
 from anchord.server.handler import Handler, Pending, Transport
 from anchord.server.limits import Limits
@@ -283,6 +283,20 @@ def test_a_bug_in_reading_is_met_with_silence_and_no_end(
     assert door.receive(make_query("www.example.").to_wire(), Transport.UDP) is None
     assert door.counters.bugs == 1
     assert caplog.records[0].exc_info
+
+
+def test_a_bug_in_what_is_known_costs_its_own_client_a_servfail() -> None:
+    class Buggy(PreparedResolver):
+        def known(self, question: Question, flags: ClientFlags) -> Answer | None:
+            raise ZeroDivisionError(question, flags)
+
+    door = handler(Buggy())
+    pending = door.receive(make_query("www.example.").to_wire(), Transport.UDP)
+    assert isinstance(pending, Pending)
+    answer = door.known(pending)
+    assert answer is not None
+    assert dns.message.from_wire(door.render(pending, answer)).rcode() == dns.rcode.SERVFAIL
+    assert door.counters.bugs == 1
 
 
 async def test_everything_is_counted() -> None:

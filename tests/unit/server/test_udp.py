@@ -138,7 +138,7 @@ async def test_questions_beyond_the_limit_are_dropped_and_one_warning_says_so(
 
 
 async def test_a_flood_is_taken_in_batches_and_answered_to_the_last() -> None:
-    async with open_doors(Limits(batch=4)) as doors, Datagrams(doors.addresses[4]) as client:
+    async with open_doors(Limits(turn=4)) as doors, Datagrams(doors.addresses[4]) as client:
         queries = {number: make_query(f"{number}.example.") for number in range(50)}
         for number, message in queries.items():
             message.id = number
