@@ -309,7 +309,7 @@ def unanswered(reply: Unanswered) -> Skipped:
     causes = [ede for ede in reply.edes if ede.code in _CAUSES]
     flaws = [Flaw(EdeCode(ede.code), ede.text, reply.question.name) for ede in causes]
     text = f"{reply.question} could not be had, so that nothing can be said about what lies there"
-    flaws.append(Flaw(EdeCode.DNSSEC_INDETERMINATE, text, reply.question.name))
+    flaws.insert(1, Flaw(EdeCode.DNSSEC_INDETERMINATE, text, reply.question.name))
     return Skipped(tuple(flaws), is_unanswered=True)
 
 

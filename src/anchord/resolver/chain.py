@@ -130,10 +130,9 @@ class Driver:
             await _in_time(guess, job)
         if guess is not None and isinstance(guess.landed, Response):
             return guess.landed
-        flight = job.flights.get(question)
-        if flight is None or flight.landed is None:
-            self._send_along(soon, job)
         flight = self._launch(question, job)
+        if flight.landed is None:
+            self._send_along(soon, job)
         if guess is None:
             return await flight.wait()
         return await first_that(_is_response, (guess.wait, flight.wait)) or await flight.wait()
@@ -150,13 +149,12 @@ class Driver:
         """Go on with a generator that has made its first request."""
         while True:
             reply: Reply = None
-            match request:
-                case Ask():
-                    reply = await self.ask(request.question, job, request.soon)
-                case AskZone():
-                    reply = await self._find_zone(request, job)
-                case None:
-                    await trio.lowlevel.checkpoint()
+            if isinstance(request, Ask):
+                reply = await self.ask(request.question, job, request.soon)
+            elif isinstance(request, AskZone):
+                reply = await self._find_zone(request, job)
+            else:
+                await trio.lowlevel.checkpoint()
             try:
                 request = asking.send(reply)
             except StopIteration as done:

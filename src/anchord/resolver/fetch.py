@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import trio
 
 from anchord.dnssec.classify import tell
+from anchord.dnssec.limits import Limits
 from anchord.model import rcodes, rdtypes
 from anchord.model.ede import Ede, EdeCode
 from anchord.model.names import Name
@@ -184,7 +185,7 @@ class Fetcher:
             return response
         rdtype = response.question.rdtype
         passed: set[Name] = set()
-        tell(response, response.question, passed)
+        tell(response, response.question, passed, _FOLLOWED)
         if all(self._routes.of(Question(name, rdtype)) is route for name in passed):
             return response
 
@@ -199,6 +200,9 @@ class Fetcher:
             authority=tuple(filter(is_ours, proofs)),
         )
 
+
+_FOLLOWED = Limits().aliases + 1
+"""Aliases that are looked at: as many as the engine follows."""
 
 _NOT_UNDERSTOOD = (rcodes.FORMERR, rcodes.NOTIMP)
 """What servers from before EDNS answer to it (RFC 6891 section 7)."""

@@ -11,7 +11,7 @@
 Whatever the data say or the world does, there is an `Answer` at the end.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -233,6 +233,7 @@ class Resolver:
         late = Ede(EdeCode.NETWORK_ERROR, f"no answer within {self._settings.timeout:g} seconds")
         answer = _unanswered(Unanswered(question, (late,)))
         passed: list[Ede] = []
+        hints: list[Ede] = []
         with trio.CancelScope(deadline=deadline):
             said = await self._driver.ask(question, job)
             if isinstance(said, Response):
@@ -242,8 +243,10 @@ class Resolver:
                 answer = await self._one_of_any(said, job, deadline)
             else:
                 answer = _unanswered(said)
-        hints = self._hints(answer, job) if answer.verdict.status.is_failure else ()
-        return bounded(replace(answer, edes=(*answer.edes, *hints, *passed)))
+            hints = await self._hints(answer, job)
+        first = 0 if answer.verdict.flaws else 1  # the cause itself comes before every hint
+        edes = (*answer.edes[:first], *hints, *answer.edes[first:], *passed)
+        return bounded(replace(answer, edes=edes))
 
     async def _judge(self, said: Response, job: Job) -> Answer:
         """The engine's verdict."""
@@ -264,37 +267,29 @@ class Resolver:
             return _unanswered(said)
         return replace(one, question=question)
 
-    def _hints(self, answer: Answer, job: Job) -> Iterator[Ede]:
+    async def _hints(self, answer: Answer, job: Job) -> list[Ede]:
         """What may be behind a failure, beside the reasons that the engine has."""
-        if job.blocked_by:
-            yield Ede(EdeCode.BLOCKED, f"{job.blocked_by} blocks this name")
-        elif hint := _unknown_zone(answer, self._routes.of(answer.question)) or suspicion(answer):
-            yield hint
+        if answer.verdict.status.is_failure and job.blocked_by:
+            return [Ede(EdeCode.BLOCKED, f"{job.blocked_by} blocks this name")]
+        if answer.verdict.status is not Status.BOGUS:
+            return []
+        route = self._routes.of(Question(answer.verdict.flaws[0].name, answer.question.rdtype))
+        hint = suspicion(answer) if route.is_general else await self._unknown_zone(route)
+        return [hint] if hint else []
+
+    async def _unknown_zone(self, route: Route) -> Ede | None:
+        """That a zone of the configuration fails because its parent proves that there is none."""
+        parents = await self._answer(Question(route.domain, rdtypes.DS), ClientFlags())
+        if parents.verdict.status is not Status.SECURE or parents.answer:
+            return None
+        holder, zone = parents.verdict.chain[-1].zone, names.to_text(route.domain)
+        who = "the root" if holder == names.ROOT else names.to_text(holder)
+        text = f'{who} denies that there is a zone {zone}: set dnssec = "insecure" in its [[zone]]'
+        return Ede(EdeCode.OTHER, text)
 
 
 def _holds(answer: Answer) -> bool:
     return not answer.verdict.status.is_failure
-
-
-def _unknown_zone(answer: Answer, route: Route) -> Ede | None:
-    """Why a zone of the configuration that is to be validated cannot be: its parents know of none.
-
-    It is so where the last proven zone lies above it, and what it says is unsigned all the same.
-    """
-    verdict = answer.verdict
-    if route.is_general or not route.is_checked or verdict.status is not Status.BOGUS:
-        return None
-    above = [link.zone for link in verdict.chain if names.is_below(route.domain, link.zone)]
-    is_known = any(names.is_at_or_below(link.zone, route.domain) for link in verdict.chain)
-    if is_known or not above or verdict.flaws[0].code not in _UNSIGNED:
-        return None
-    holder = "the root" if above[-1] == names.ROOT else names.to_text(above[-1])
-    zone = names.to_text(route.domain)
-    text = f'{holder} denies that there is a zone {zone}: set dnssec = "insecure" in its [[zone]]'
-    return Ede(EdeCode.OTHER, text)
-
-
-_UNSIGNED = (EdeCode.RRSIGS_MISSING, EdeCode.NSEC_MISSING)
 
 
 # ------------ Answers that are none ------------

@@ -8,7 +8,7 @@ import trio
 
 from anchord.cache.zones import ZoneCache
 from anchord.dnssec.asking import AskZone, ZoneTrust
-from anchord.dnssec.limits import Limits
+from anchord.dnssec.limits import Budget, Limits
 from anchord.dnssec.trust import find_zone
 from anchord.lab.plan import Plan
 from anchord.model import names
@@ -138,9 +138,9 @@ async def test_questions_about_a_chain_are_asked_once_for_all_names() -> None:
 async def test_a_zone_is_walked_to_once_for_all_names(monkeypatch: pytest.MonkeyPatch) -> None:
     walks: Counter[bytes] = Counter()
 
-    def counted(name: bytes, *rest: Any, **options: Any) -> Any:
-        walks[name] += 1
-        return find_zone(name, *rest, **options)
+    def counted(request: AskZone, *rest: Any) -> Any:
+        walks[request.name] += 1
+        return find_zone(request, *rest)
 
     monkeypatch.setattr(chain, "find_zone", counted)
     async with open_resolver(WORLD, upstream()) as resolver:
@@ -188,7 +188,7 @@ async def test_who_waits_for_a_walk_that_ran_out_walks_alone() -> None:
     one = upstream()
     async with open_resolver(WORLD, one) as resolver:
         driver = resolver._driver
-        request = AskZone(question("www.deep.d.c.b.a.lab").name, is_signer=False)
+        request = AskZone(question("www.deep.d.c.b.a.lab").name, Budget(Limits()))
         found: dict[str, ZoneTrust] = {}
 
         async def walk(who: str, queries: int) -> None:

@@ -306,6 +306,21 @@ async def test_a_guess_that_comes_late_still_counts() -> None:
 
 
 @in_fast_motion
+async def test_guesses_may_take_twice_the_time_of_the_answer_all_of_them_together() -> None:
+    """Within that they are waited for, one after the other, and nothing is asked twice."""
+    late = {". DNSKEY": 1.2, "lab. DNSKEY": 1.5, "loose.lab. DS": 1.9}
+
+    async def one_by_one(heard: Heard) -> Said:
+        return await honest(WORLD, DELAY * late.get(heard.text, 1))(heard)
+
+    one = MemoryUpstream(one_by_one)
+    async with open_resolver(WORLD, one) as resolver:
+        answer = await ask(resolver, "loose.lab")
+    assert (answer.verdict.status, len(one.heard)) == (Status.INSECURE, 5)
+    assert trio.current_time() == pytest.approx(1.9 * DELAY)
+
+
+@in_fast_motion
 async def test_guesses_have_no_share_of_the_questions_budget() -> None:
     one = MemoryUpstream(honest(WORLD, DELAY))
     limits = Limits(upstream_queries=2)  # the answer, and the keys of a zone that was never seen
