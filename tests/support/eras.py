@@ -8,16 +8,19 @@ two of them are.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 from anchord.dnssec.anchors import TrustAnchors, trust_anchors
 from anchord.lab.denial import BY_NSEC, DenialMethod, Nsec3
-from anchord.lab.faults import DAY
+from anchord.lab.keys import RSASHA256
 from anchord.lab.plan import Plan
 from anchord.lab.world import World
 from anchord.model import names, rdtypes
 from anchord.model.names import Name
 
 from .lab import NOW
+
+DAY = 86400
 
 TLDS: dict[str, DenialMethod] = {
     "nsec": BY_NSEC,
@@ -51,6 +54,9 @@ that delegates."""
 
 OTHER_TLD = {"nsec": "hashed", "hashed": "optout", "optout": "nsec"}
 
+SHARED_KEYS: dict[str, Any] = {"algorithms": (RSASHA256,), "rsa_bits": 1024}
+"""Zones with RSA keys of this size have the same ones, as an operator's zones may."""
+
 ITERATIONS = 60
 """More than the engine is willing to count."""
 
@@ -75,6 +81,7 @@ def _plans(tld: str, era: int) -> Iterator[Plan]:
             records=safe,
             denial=denial,
             faults=unsigned_then if tld == "nsec" else "",
+            **SHARED_KEYS,
         )
     signed = {
         f"kid.safe.{tld}": unsigned_then,
@@ -87,7 +94,8 @@ def _plans(tld: str, era: int) -> Iterator[Plan]:
         f"moved.{tld}": "no-ds" if era < 2 else "",
     }
     for zone, faults in signed.items():
-        yield Plan(zone, "a signed zone", records=_kid(era), denial=denial, faults=faults)
+        keys = SHARED_KEYS if zone.startswith("kid.") else {}
+        yield Plan(zone, "a signed zone", records=_kid(era), denial=denial, faults=faults, **keys)
     for zone in (f"loose.{tld}", f"loose.safe.{tld}", f"loose.cut.safe.{tld}"):
         yield Plan(zone, "an unsigned zone", records=_kid(era), algorithms=())
     turn: tuple[DenialMethod, ...] = (BY_NSEC, denial, Nsec3(1, b"salt"))
@@ -156,34 +164,36 @@ def anchors() -> TrustAnchors:
 
 
 @cache
-def zone_names() -> tuple[Name, ...]:
-    """Every zone of every era."""
-    apexes = {zone.apex for era in eras() for zone in era.world.zones()}
-    return tuple(sorted(apexes, key=names.canonical_key))
-
-
-@cache
-def interesting_names() -> tuple[Name, ...]:
-    """Every owner of every era, and names that are not there beside, below and between them."""
-    owners = {rrset.name for era in eras() for zone in era.world.zones() for rrset in zone.rrsets()}
-    found = {name for owner in owners for name in names.ancestors(owner) if owner[:1] != b"\x20"}
-    for apex in zone_names():
-        for words in ("nx", "a.nx", "nx.wild", "nx.deep.wild", "nx.to", "nx.old", "x.old", "nx.w"):
-            found.add(names.join([*words.encode().split(b"."), *names.labels(apex)]))
-        for words in ("nx.www", "nx.maze", "nx.once", "nx.free", "nx.twig", "nx.cut", "b.cut"):
-            found.add(names.join([*words.encode().split(b"."), *names.labels(apex)]))
+def owners(*, safe: bool) -> tuple[Name, ...]:
+    """Names to ask for, of every era: owners of records, and names that are not there beside,
+    below and between them. `safe` picks those of the zones with one of each."""
+    apexes = {zone.apex for era in eras() for zone in era.world.zones()} - {names.ROOT}
+    is_safe = {apex: apex.startswith(b"\x04safe") for apex in apexes}
+    found = {
+        rrset.name
+        for era in eras()
+        for zone in era.world.zones()
+        for rrset in zone.rrsets()
+        if rrset.rdtype != rdtypes.NSEC3 and is_safe.get(zone.apex) is safe
+    }
+    for apex in apexes:
+        if is_safe[apex] is safe:
+            words = SAFE_WORDS if safe else KID_WORDS
+            labels = names.labels(apex)
+            found.update(names.join([*word.encode().split(b"."), *labels]) for word in words)
     return tuple(sorted(found - {names.ROOT}, key=names.canonical_key))
 
 
+KID_WORDS = ("nx", "a.nx", "nx.w", "w", "nx.www", "nx.free")
+SAFE_WORDS = (
+    *("nx", "a.nx", "nx.www", "twig", "on.twig", "nx.twig", "nx.on.twig", "x.old", "nx.old"),
+    *("wild", "nx.wild", "nx.here.wild", "deep.wild", "nx.deep.wild", "to", "nx.to", "maze"),
+    *("nx.maze", "nx.kid.maze", "once", "x.once", "nx.new", "cut", "b.cut", "nx.cut", "nx.b.cut"),
+    *("www.kid", "nx.kid", "nx.loose", "www.loose", "nx.kid.kid", "www.a.b.cut", "nx.mail"),
+)
+
+
 ASKED_TYPES = (
-    rdtypes.A,
-    rdtypes.TXT,
-    rdtypes.DS,
-    rdtypes.CNAME,
-    rdtypes.DNAME,
-    rdtypes.NS,
-    rdtypes.DNSKEY,
-    rdtypes.MX,
-    rdtypes.NSEC,
-    rdtypes.ANY,
+    *(rdtypes.A, rdtypes.TXT, rdtypes.DS, rdtypes.CNAME, rdtypes.DNAME),
+    *(rdtypes.NS, rdtypes.DNSKEY, rdtypes.MX, rdtypes.NSEC, rdtypes.ANY),
 )

@@ -194,7 +194,8 @@ def _check(rrset: RRset, response: Response, work: Work) -> Asking[tuple[Signed 
     say anything, and the others spoil nothing. Where no signer can, the zone that holds the name
     tells whether the RRset had to be signed.
     """
-    holder = _held_by(rrset.name, rrset.rdtype)
+    asked = response.question.rdtype  # an alias instead of a DS set is where that would be
+    holder = _held_by(rrset.name, asked if rrset.rdtype == rdtypes.CNAME else rrset.rdtype)
     if exempt := exemption(holder, work.context, work.now):
         return _unproven(rrset, exempt), exempt
     refuted: list[tuple[Flaw, ZoneTrust]] = []

@@ -7,15 +7,15 @@ from anchord.dnssec.asking import Context
 from anchord.dnssec.replay import Zones, validate_question
 from anchord.lab.plan import Plan
 from anchord.lab.world import World
-from anchord.model import rcodes, rdtypes
+from anchord.model import names, rcodes, rdtypes
 from anchord.model.question import Question
-from anchord.model.response import Response, Unanswered
+from anchord.model.response import Response, RRset, Unanswered
 from anchord.model.verdict import Answer, Status
 from support.lab import ask, brief, question, world_of
 from support.splices import Move
 
-FORGED_SOA = Move("forge_authority", 1, 0)
-"""An SOA of the name above the question's, before whatever the authority section holds."""
+FORGED_SOA = Move("forge_soa", which=1)
+"""An SOA of the TLD, before whatever the authority section holds."""
 
 
 def judged(world: World, asked: Question, spoilt: dict[Question, list[Response]]) -> Answer:
@@ -58,3 +58,12 @@ def test_an_insecure_denial_brings_no_soa_of_the_secure_zone_above() -> None:
     assert [rrset.rdtype for rrset in forged.authority] == [rdtypes.SOA]
     answer = judged(world, asked, {asked: [forged]})
     assert (answer.verdict.status, answer.authority) == (Status.INSECURE, ())
+
+
+def test_an_insecure_zone_has_no_alias_in_place_of_its_parents_ds_set() -> None:
+    world = world_of(Plan("z.lab", "an unsigned zone", algorithms=()), Plan("y.lab", "a good zone"))
+    asked = question("z.lab", "DS")
+    alias = RRset(asked.name, rdtypes.CNAME, 300, (names.from_text("y.lab"),))
+    forged = replace(ask(world, "y.lab", "DS"), question=asked)
+    forged = replace(forged, answer=(alias, *forged.answer))
+    assert judged(world, asked, {asked: [forged]}).verdict.status is Status.BOGUS
