@@ -139,8 +139,8 @@ def _pkix_ta(record: Tlsa, case: _Case) -> int | Flaw:
     """RFC 7671 section 5.4: the CA may be a root that was not presented."""
     if not isinstance(case.pkix, Validated):
         return _without_pkix(case)
-    for depth, der in enumerate(case.pkix.path):
-        if depth and record.covers(Certificate(der).part(record.selector)):
+    for depth, certificate in enumerate(case.pkix.path):
+        if depth and record.covers(certificate.part(record.selector)):
             return depth
     text = "it is no CA above the server's certificate on the path that this machine trusts"
     return _untrusted(text)

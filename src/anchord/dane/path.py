@@ -80,7 +80,7 @@ class Walker:
         leaf = self.chain[0]
         first: Flaw | None = None
         for path in self._climb((leaf,), anchors):
-            flaw = _flaw(path, self.names, self.now)
+            flaw = path_flaw(path, self.names, self.now)
             if flaw is None:
                 return path
             first = first or flaw
@@ -134,12 +134,17 @@ class Walker:
 # ------------ What is wrong with a path whose signatures hold ------------
 
 
-def _flaw(path: Path, names: Sequence[str], now: datetime) -> Flaw | None:
-    """RFC 5280 section 6.1; the rest of it is about policies, which nobody asks for here."""
+def path_flaw(path: Path, names: Sequence[str], now: datetime) -> Flaw | None:
+    """RFC 5280 section 6.1; the rest of it is about policies, which nobody asks for here.
+
+    The dates of the anchor do not count (section 6.1.1 (d) takes a name and a key of it); what else
+    its certificate says does.
+    """
     known = [one.contents for one in path.certificates if one.contents is not None]
     leaf, authorities = known[0], known[1:]
+    dated = known if path.key else known[:-1]
     return (
-        next(filter(None, (expiry_flaw(one, now) for one in known)), None)
+        next(filter(None, (expiry_flaw(one, now) for one in dated)), None)
         or name_flaw(leaf, names)
         or next(filter(None, map(_purpose_flaw, known)), None)
         or _authority_flaw(authorities)

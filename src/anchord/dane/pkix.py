@@ -1,8 +1,9 @@
 """What the machine's roots say of a presented chain: PKIX, for usages 0 and 1 and for comparison.
 
-`cryptography`'s verifier finds the path and judges it (RFC 5280). Its rules are the public CAs'
-own; they are asked second, since private CAs that serve well under usages 0 and 1 need not keep to
-them: where only they refuse a chain, it is valid and a note says so. There is no revocation.
+`cryptography`'s verifier finds the path and judges it (RFC 5280); what its extension policies leave
+open is judged as for usage 2. Its own rules are the public CAs'. They are asked second, since
+private CAs that serve well under usages 0 and 1 need not keep to them: where only they refuse a
+chain, it is valid and a note says so. There is no revocation.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,17 +22,17 @@ from cryptography.x509.verification import (
 
 from .certificate import ODD, Certificate
 from .flaws import Failure, Flaw, expiry_flaw, name_flaw
-from .path import LONGEST_PATH
+from .path import LONGEST_PATH, Path, path_flaw
 
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """A path that holds, from the server's certificate to the root, in DER.
+    """A path that holds, from the server's certificate to the root.
 
     `note` tells where the rules of public CAs would refuse it.
     """
 
-    path: tuple[bytes, ...]
+    path: tuple[Certificate, ...]
     note: str = ""
 
 
@@ -57,6 +58,8 @@ class Trust:
         if flaw:
             return flaw
         path = self._path(chain, names, now, is_strict=False)
+        if path is not None and (flaw := path_flaw(Path(path), names, now)):
+            return flaw
         if path is None:
             known = [one.contents for one in chain[1:] if one.contents]
             expired = next(filter(None, (expiry_flaw(one, now) for one in known)), None)
@@ -78,7 +81,7 @@ class Trust:
         now: datetime,
         *,
         is_strict: bool,
-    ) -> tuple[bytes, ...] | None:
+    ) -> tuple[Certificate, ...] | None:
         assert self._store is not None
         builder = PolicyBuilder().store(self._store).time(now).max_chain_depth(LONGEST_PATH)
         if not is_strict:
@@ -90,7 +93,7 @@ class Trust:
                 found = verifier.verify(certificates[0], certificates[1:])
             except (VerificationError, *ODD):
                 continue
-            return tuple(one.public_bytes(Encoding.DER) for one in found)
+            return tuple(Certificate(one.public_bytes(Encoding.DER)) for one in found)
         return None
 
 
