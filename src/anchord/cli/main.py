@@ -21,13 +21,15 @@ COMMANDS = {
     "query": "look a name up, validated, and say why where it fails",
     "dane": "check a service's certificate against the TLSA records of its zone",
     "lab": "start a small signed internet, to try everything without a network",
+    "install": "make anchord a service and this system's resolver",
+    "uninstall": "give the system's DNS back, and remove the service",
     "stats": "show the daemon's counters and upstreams",
     "flush": "empty the daemon's cache, or forget one name",
 }
 """Every command, with its line in `anchord --help`."""
 
 NOT_BUILT = (
-    "trace", "why", "install", "uninstall", "status", "pause", "resume", "anchors", "log",
+    "trace", "why", "status", "pause", "resume", "anchors", "log",
     "doctor", "trust",
 )  # fmt: skip
 """Commands that are settled and refuse for now."""

@@ -1,0 +1,195 @@
+"""The plans by which anchord becomes the resolver that Linux programs ask, one for each owner.
+
+Something of ours is added where the owner has a place for it: a drop-in, a record. Only resolv.conf
+itself is ever replaced, because it is what every program that reads DNS for itself goes by; behind
+systemd-resolved's own listeners neither AD nor Extended DNS Errors would reach anybody.
+
+Files first, then what makes them take effect; taken back, what makes it take effect comes last.
+"""
+
+from collections.abc import Callable, Sequence
+
+from . import detect, files, resolv_conf
+from .detect import Decision, Facts
+from .errors import SystemRefusal
+from .machine import Machine
+from .plan import Command, Overwrite, Plan, ReplaceFile, Step, own_file
+
+RESOLVED_DROP_IN = "/etc/systemd/resolved.conf.d/50-anchord.conf"
+NETWORKMANAGER_DROP_IN = "/etc/NetworkManager/conf.d/90-anchord.conf"
+DHCLIENT_HOOK = "/etc/dhcp/dhclient-enter-hooks.d/anchord"
+DHCPCD_CONF = "/etc/dhcpcd.conf"
+RECORD = "lo.anchord"
+"""Our record with resolvconf: those of `lo` come first, and after a loopback address no other name
+server is written."""
+
+_HEADER = "# Written by `anchord install`; `anchord uninstall` removes it.\n"
+
+
+def plan(
+    machine: Machine,
+    facts: Facts,
+    addresses: Sequence[str],
+    *,
+    backend: str = "auto",
+    in_place: bool = False,
+) -> Plan:
+    """The plan that points the system at `addresses`, where anchord listens on port 53.
+
+    Raises SystemRefusal where that cannot be done as asked.
+    """
+    decision = detect.decide(facts)
+    if backend != "auto":
+        decision = Decision(backend, (*decision.reasons, ("chosen", "--backend")))
+        _check_choice(facts, backend)
+    if in_place:
+        decision = Decision("file", (*decision.reasons, ("in-place", "yes")))
+    if decision.backend in {"resolved", "file"}:
+        detect.refuse(facts, in_place=in_place)
+    steps = _PLANS[decision.backend](machine, facts, addresses)
+    return Plan("dns", decision.backend, decision.reasons, tuple(steps), tuple(_notes(facts)))
+
+
+def _check_choice(facts: Facts, backend: str) -> None:
+    lacking = {
+        "resolved": not facts.has_resolved,
+        "networkmanager": not facts.has_networkmanager,
+        "resolvconf": facts.resolvconf != "resolvconf",
+        "openresolv": facts.resolvconf != "openresolv",
+    }
+    if lacking.get(backend, False):
+        raise SystemRefusal(
+            f"{backend} is not in use on this system",
+            where="--backend",
+            remedy="leave it out, and see what anchord install --dry-run finds",
+        )
+
+
+def _resolved(machine: Machine, facts: Facts, addresses: Sequence[str]) -> list[Step]:
+    """A drop-in that outranks what links have, for those who ask systemd-resolved.
+
+    `Domains=~.` is what keeps questions from going to the links' servers as well.
+    """
+    drop_in = (
+        f"{_HEADER}[Resolve]\nDNS={' '.join(addresses)}\nDomains=~.\nDNSSEC=no\nDNSOverTLS=no\n"
+    )
+    restart = ("systemctl", "restart", "systemd-resolved.service")
+    steps: list[Step] = [Command(on_undo=restart), own_file(machine, RESOLVED_DROP_IN, drop_in)]
+    finish: list[Step] = [Command(on_do=restart)]
+    if facts.has_networkmanager:
+        # Without it NetworkManager would find a resolv.conf that is not resolved's at its next
+        # start, conclude that resolved is not in use, and stop telling it the links' servers.
+        content = f"{_HEADER}[main]\ndns=systemd-resolved\nrc-manager=unmanaged\n"
+        steps = [
+            Command(on_undo=_reload(machine, facts)),
+            *steps,
+            own_file(machine, NETWORKMANAGER_DROP_IN, content),
+        ]
+        finish.append(Command(on_do=_reload(machine, facts)))
+    return [*steps, *_replaced(machine, facts, addresses), *finish]
+
+
+def _networkmanager(machine: Machine, facts: Facts, addresses: Sequence[str]) -> list[Step]:
+    """NetworkManager writes our addresses into its file by itself, and stops when told so."""
+    content = (
+        f"{_HEADER}[global-dns]\noptions={','.join(resolv_conf.WANTED_OPTIONS)}\n"
+        + (f"searches={','.join(facts.content.search)}\n" if facts.content.search else "")
+        + f"\n[global-dns-domain-*]\nservers={','.join(addresses)}\n"
+    )
+    return [
+        Command(on_undo=_reload(machine, facts)),
+        own_file(machine, NETWORKMANAGER_DROP_IN, content),
+        Command(on_do=_reload(machine, facts)),
+    ]
+
+
+def _resolvconf(machine: Machine, facts: Facts, addresses: Sequence[str]) -> list[Step]:  # noqa: ARG001 - as the others
+    return [
+        Command(
+            on_do=("resolvconf", "-a", RECORD),
+            on_undo=("resolvconf", "-d", RECORD),
+            stdin=_record(addresses),
+        )
+    ]
+
+
+def _openresolv(machine: Machine, facts: Facts, addresses: Sequence[str]) -> list[Step]:  # noqa: ARG001 - as the others
+    """An exclusive record (`-x`) with the best metric: nobody else's servers are written."""
+    return [
+        Command(
+            on_do=("resolvconf", "-m", "0", "-x", "-a", RECORD),
+            on_undo=("resolvconf", "-f", "-d", RECORD),
+            stdin=_record(addresses),
+        )
+    ]
+
+
+def _file(machine: Machine, facts: Facts, addresses: Sequence[str]) -> list[Step]:
+    """resolv.conf itself, and whoever would write it at the next lease is told not to."""
+    before: list[Step] = []
+    if facts.has_networkmanager:
+        before = [
+            Command(on_undo=_reload(machine, facts)),
+            own_file(machine, NETWORKMANAGER_DROP_IN, f"{_HEADER}[main]\ndns=none\n"),
+            Command(on_do=_reload(machine, facts)),
+        ]
+    if facts.has_dhclient:
+        hook = f"{_HEADER}make_resolv_conf() {{ :; }}\n"
+        before.append(own_file(machine, DHCLIENT_HOOK, hook))
+    if facts.has_dhcpcd:
+        before.append(_dhcpcd(machine))
+    return [*before, *_replaced(machine, facts, addresses)]
+
+
+def _dhcpcd(machine: Machine) -> ReplaceFile:
+    text = machine.text(DHCPCD_CONF)
+    block = f"{'' if text.endswith(chr(10)) or not text else chr(10)}{_HEADER}nohook resolv.conf\n"
+    return ReplaceFile(DHCPCD_CONF, text + block, files.see(machine.path(DHCPCD_CONF)), block)
+
+
+def _replaced(machine: Machine, facts: Facts, addresses: Sequence[str]) -> list[Step]:
+    content = resolv_conf.write(addresses, facts.content)
+    if facts.is_mounted:
+        original = machine.read(resolv_conf.PATH) or b""
+        return [Overwrite(resolv_conf.PATH, content, facts.seen, original)]
+    steps: list[Step] = [ReplaceFile(resolv_conf.PATH, content, facts.seen)]
+    if facts.has_selinux and machine.program("restorecon"):
+        steps.append(Command(on_do=("restorecon", resolv_conf.PATH)))
+    return steps
+
+
+def _reload(machine: Machine, facts: Facts) -> tuple[str, ...]:  # noqa: ARG001 - as the others
+    if facts.has_systemd:
+        return ("systemctl", "reload", "NetworkManager.service")
+    return ("nmcli", "general", "reload")
+
+
+def _record(addresses: Sequence[str]) -> str:
+    servers = "".join(f"nameserver {address}\n" for address in addresses)
+    return f"{servers}options {' '.join(resolv_conf.WANTED_OPTIONS)}\n"
+
+
+_PLANS: dict[str, Callable[[Machine, Facts, Sequence[str]], list[Step]]] = {
+    "resolved": _resolved,
+    "networkmanager": _networkmanager,
+    "resolvconf": _resolvconf,
+    "openresolv": _openresolv,
+    "file": _file,
+}
+
+
+def _notes(facts: Facts) -> list[str]:
+    notes = []
+    if facts.has_docker:
+        notes.append(
+            "Docker: containers on the default bridge cannot reach a resolver on loopback, and"
+            " Docker gives them 8.8.8.8 instead; to choose, put"
+            ' "dns": ["ADDRESS"] into /etc/docker/daemon.json'
+        )
+    if facts.container:
+        notes.append(
+            f"this is a container ({facts.container}): its DNS may be set anew from outside"
+            " at the next start"
+        )
+    notes += [f"another program has a hand in DNS: {path}" for path in facts.others]
+    return notes

@@ -1,0 +1,131 @@
+"""anchord as a service of the system: systemd with its sockets, or OpenRC.
+
+The files are those of `packaging/`, which the build puts into the package too, with the place of
+this installation in them. Where a distribution's package has brought them, they are only enabled.
+"""
+
+import importlib.resources
+from pathlib import Path
+
+import anchord
+
+from .detect import Facts
+from .errors import SystemRefusal
+from .machine import Machine
+from .plan import Command, Plan, Step, own_file
+
+PACKAGED = "/usr/lib/anchord/bin/anchord"
+"""Where the packages have the program; the service files name it."""
+
+UNITS = ("anchord.service", "anchord.socket", "anchord-ipv6.socket")
+UNIT_FOLDER = "/etc/systemd/system"
+PACKAGED_UNIT_FOLDERS = ("/usr/lib/systemd/system", "/lib/systemd/system")
+OPENRC_FILE = "/etc/init.d/anchord"
+
+NO_SERVICE_FOLDERS = ("/home", "/root", "/tmp", "/var/tmp", "/run/user")  # noqa: S108 - refused
+"""A service cannot be started from here: it may not see homes, and what is in temporary folders
+goes away."""
+
+
+def plan(machine: Machine, facts: Facts, executable: str) -> Plan:
+    """What makes `executable` (an absolute path) a service that starts with the system.
+
+    Raises SystemRefusal where the system has no service manager that is known here, or cannot start
+    a program from that place.
+    """
+    packaged = any(machine.exists(f"{folder}/{UNITS[0]}") for folder in PACKAGED_UNIT_FOLDERS)
+    reasons = (
+        ("systemd", "yes" if facts.has_systemd else "no"),
+        ("openrc", "yes" if facts.has_openrc else "no"),
+        ("packaged", "yes" if packaged else "no"),
+    )
+    if facts.has_systemd and packaged:
+        return Plan("service", "systemd", reasons, tuple(_enabled(machine)))
+    if not (facts.has_systemd or facts.has_openrc):
+        raise SystemRefusal(
+            "neither systemd nor OpenRC runs this system",
+            remedy="start anchord serve by its own means, then run anchord install --dns-only",
+        )
+    _check_place(executable)
+    if facts.has_systemd:
+        return Plan("service", "systemd", reasons, tuple(_systemd(machine, executable)))
+    return Plan("service", "openrc", reasons, tuple(_openrc(machine, executable)))
+
+
+def is_running(machine: Machine, facts: Facts) -> bool:
+    """Whether the service manager has our service running, or its socket waiting."""
+    if facts.has_systemd:
+        return machine.says("systemctl", "is-active", "anchord.socket") is not None
+    return facts.has_openrc and machine.says("rc-service", "anchord", "status") is not None
+
+
+def shipped(kind: str, name: str) -> str:
+    """A service file as it is shipped; `kind` is "systemd" or "openrc"."""
+    packaged = importlib.resources.files("anchord.data") / kind / name
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    checkout = Path(anchord.__file__).parents[2]  # src/anchord/__init__.py
+    return (checkout / "packaging" / kind / name).read_text(encoding="utf-8")
+
+
+def _systemd(machine: Machine, executable: str) -> list[Step]:
+    reload = ("systemctl", "daemon-reload")
+    return [
+        Command(on_undo=reload),
+        *(
+            own_file(
+                machine,
+                f"{UNIT_FOLDER}/{unit}",
+                shipped("systemd", unit).replace(PACKAGED, executable),
+            )
+            for unit in UNITS
+        ),
+        Command(on_do=reload),
+        *_enabled(machine),
+    ]
+
+
+def _enabled(machine: Machine) -> list[Step]:
+    """Nothing, where it is enabled and running already: then uninstalling leaves it so."""
+    states = (machine.says("systemctl", word, *UNITS[:2]) for word in ("is-enabled", "is-active"))
+    if all(state is not None for state in states):
+        return []
+    return [
+        Command(
+            on_do=("systemctl", "enable", "--now", *UNITS[1:], UNITS[0]),
+            on_undo=("systemctl", "disable", "--now", *UNITS),
+        )
+    ]
+
+
+def _openrc(machine: Machine, executable: str) -> list[Step]:
+    content = shipped("openrc", "anchord").replace(PACKAGED, executable)
+    steps: list[Step] = [own_file(machine, OPENRC_FILE, content, 0o755)]
+    if "\nanchord:" not in f"\n{machine.text('/etc/passwd')}":
+        useradd = (
+            "useradd", "--system", "--user-group", "--no-create-home",
+            "--home-dir", "/var/lib/anchord", "--shell", "/sbin/nologin", "anchord",
+        )  # fmt: skip
+        steps.append(Command(on_do=useradd, on_undo=("userdel", "anchord")))
+    return [
+        *steps,
+        Command(
+            on_do=("rc-update", "add", "anchord", "default"),
+            on_undo=("rc-update", "del", "anchord", "default"),
+        ),
+        Command(
+            on_do=("rc-service", "anchord", "start"), on_undo=("rc-service", "anchord", "stop")
+        ),
+    ]
+
+
+def _check_place(executable: str) -> None:
+    for folder in NO_SERVICE_FOLDERS:
+        if executable.startswith(f"{folder}/"):
+            raise SystemRefusal(
+                f"a service cannot be started from below {folder}",
+                where=executable,
+                remedy="install the package of your distribution; or run python3 -m venv"
+                " /opt/anchord, /opt/anchord/bin/pip install anchord, and from there"
+                " /opt/anchord/bin/anchord install",
+            )

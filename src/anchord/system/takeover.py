@@ -1,0 +1,193 @@
+"""Becoming the system's resolver, and ceasing to be it.
+
+    lock, recover              one process at a time, on a system without half-done changes
+    service                    installed and started where it is wanted
+    proof through listeners    a signed answer from us, over every address
+    DNS                        only now: the plan for whoever has it
+    proof through the system   or everything is taken back
+
+Nothing of the system's DNS is touched before an answer has been proven, and nothing stays that does
+not lead to one.
+"""
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from anchord.model.names import Name
+from anchord.server.holder import holder_of
+
+from . import detect, dns, journal, proof, resolv_conf, service
+from .errors import NotProvenError, SystemRefusal
+from .machine import Machine
+from .plan import Plan
+from .proof import HostAndPort, Proof
+
+DNS_PORT = 53
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for: `anchord install` with its options and what the configuration says.
+
+    `addresses` are those of listen.dns, `zone` has a trust anchor. `count_queries` tells how many
+    the daemon has had, None where it cannot be asked.
+    """
+
+    addresses: tuple[HostAndPort, ...]
+    zone: Name
+    executable: str
+    with_dns: bool = True
+    with_service: bool = True
+    backend: str = "auto"
+    in_place: bool = False
+    count_queries: Callable[[], int | None] = lambda: None
+
+    @property
+    def reachable(self) -> tuple[HostAndPort, ...]:
+        """Without those that the machine has not: `::1` is missing where IPv6 is turned off."""
+        return tuple(address for address in self.addresses if _is_there(address[0]))
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The addresses that resolv.conf can name: those with port 53. Raises SystemRefusal."""
+        hosts = tuple(host for host, port in self.reachable if port == DNS_PORT)
+        if not hosts:
+            raise SystemRefusal(
+                "the system's programs ask port 53 alone, and no address has it",
+                where="listen.dns",
+                remedy='listen on "127.0.0.1:53"',
+            )
+        return hosts
+
+
+@dataclass(slots=True)
+class Report:
+    """What was done, or found: plans in force, proofs, and what people must know."""
+
+    plans: list[Plan] = field(default_factory=list)
+    proofs: list[Proof] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    changed: bool = False
+
+
+def plans(machine: Machine, request: Request) -> list[Plan]:
+    """What `install` would do now; reads only. Raises SystemRefusal."""
+    facts = detect.look(machine)
+    made = []
+    if request.with_service and not _is_applied(machine, "service"):
+        made.append(service.plan(machine, facts, request.executable))
+    if request.with_dns and not _is_applied(machine, "dns"):
+        made.append(_dns_plan(machine, facts, request))
+    return made
+
+
+def install(machine: Machine, request: Request) -> Report:
+    """Does all of it, or none. Raises SystemRefusal, NotProvenError, OSError."""
+    report = Report()
+    with journal.locked(machine):
+        report.notes += journal.recover(machine)
+        _mend(machine, report)
+        wanted = plans(machine, request)
+        by_us = []
+        try:
+            for plan in wanted:
+                if plan.what == "service":
+                    _check_port(machine, request)
+                else:
+                    report.proofs += _proven(request)
+                by_us.append(plan.what)
+                journal.apply(machine, plan)
+                if plan.what == "service":
+                    report.proofs += _proven(request)
+                else:
+                    report.proofs += proof.through_system(machine, request.hosts, request.zone)
+                journal.confirm(machine, plan.what)
+        except BaseException:
+            for what in reversed(by_us):
+                journal.revert(machine, what)
+            raise
+        report.plans = wanted
+        report.notes += [note for plan in wanted for note in plan.notes]
+        report.changed = bool(wanted)
+    return report
+
+
+def uninstall(machine: Machine, *, with_dns: bool = True, with_service: bool = True) -> Report:
+    """Takes everything back, DNS first, so that no moment is without. Raises SystemRefusal."""
+    report = Report()
+    with journal.locked(machine):
+        report.notes += journal.recover(machine)
+        for what, wanted in (("dns", with_dns), ("service", with_service)):
+            entry = journal.read(machine, what)
+            if wanted and entry is not None:
+                report.notes += journal.revert(machine, what)
+                report.plans.append(entry.plan)
+                report.changed = True
+        if report.changed and with_dns and not _nameservers(machine):
+            report.notes.append(f"{resolv_conf.PATH} names no server now: reconnect the network")
+    return report
+
+
+def _mend(machine: Machine, report: Report) -> None:
+    """A take-over that somebody has damaged is taken back, to be done anew."""
+    entry = journal.read(machine, "dns")
+    if entry is None:
+        return
+    faults = [fault for step in entry.plan.steps if (fault := step.fault(machine))]
+    if faults:
+        report.notes += [f"done anew: {fault}" for fault in faults]
+        report.notes += journal.revert(machine, "dns")
+
+
+def _dns_plan(machine: Machine, facts: detect.Facts, request: Request) -> Plan:
+    return dns.plan(
+        machine, facts, request.hosts, backend=request.backend, in_place=request.in_place
+    )
+
+
+def _is_applied(machine: Machine, what: str) -> bool:
+    entry = journal.read(machine, what)
+    return entry is not None and entry.is_applied
+
+
+def _check_port(machine: Machine, request: Request) -> None:
+    """Raises SystemRefusal where somebody else has an address that the service is to have."""
+    if service.is_running(machine, detect.look(machine)):
+        return
+    for host, port in request.addresses:
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            if holder := holder_of(kind, host, port):
+                raise SystemRefusal(
+                    f"the port is taken by {holder}",
+                    where=f"{host}:{port}",
+                    remedy="stop that one, or give [listen] dns another address",
+                )
+
+
+def _proven(request: Request) -> list[Proof]:
+    """Through every listener; and it must be this daemon that has answered."""
+    before = request.count_queries()
+    proofs = proof.through_listeners(request.reachable, request.zone)
+    after = request.count_queries()
+    if before is not None and after is not None and after < before + len(proofs):
+        host, port = request.addresses[0]
+        holder = holder_of(socket.SOCK_DGRAM, host, port) or "another program"
+        raise NotProvenError(
+            f"it is {holder} that answers, and not the running anchord", where=f"{host}:{port}"
+        )
+    return proofs
+
+
+def _is_there(host: str) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.bind((host, 0))
+    except OSError:
+        return False
+    return True
+
+
+def _nameservers(machine: Machine) -> tuple[str, ...]:
+    return resolv_conf.read(machine.text(resolv_conf.PATH)).nameservers
