@@ -1,0 +1,224 @@
+"""`anchord dane`: what it prints for people and for programs, and how it ends."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from anchord.cli.main import main
+from anchord.lab.certificates import CertificateAuthority, server_context
+from anchord.lab.dane_table import MAIL, SCENARIOS
+from anchord.lab.dane_world import Running, running
+from anchord.lab.servers import serve_tls
+from anchord.lab.table import tree
+from anchord.lab.world import World
+from support import background
+from support.command import Ran, configuration, run
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The lab's services, and the configuration by which the command finds them."""
+
+    services: Running
+    file: Path
+
+    def run(self, *arguments: str) -> Ran:
+        """The command, in this process: its own takes a second to start."""
+        command, *rest = arguments
+        stdout, stderr = StringIO(), StringIO()
+        with redirect_stdout(stdout), redirect_stderr(stderr):
+            status = main(["dane", command, "--config", str(self.file), *rest])
+        return Ran(status, stdout.getvalue(), stderr.getvalue())
+
+    def of(self, host: str) -> str:
+        """`HOST:PORT` of a scenario's service."""
+        (scenario,) = (one for one in SCENARIOS if one.host == host)
+        return f"{scenario.full_name}:{self.services.ports[host]}"
+
+
+@asynccontextmanager
+async def _running(folder: Path) -> AsyncIterator[Lab]:
+    authority = CertificateAuthority()
+    async with running() as services:
+        world = World(int(time.time()), plans=[*tree.PLANS, *services.plans])
+        async with serve_tls(world.reply, context=server_context(authority.issue())) as port:
+            (folder / "ca.pem").write_bytes(authority.pem)
+            (folder / "roots.pem").write_bytes(services.roots)
+            (folder / "root.ds").write_text(world.trust_anchors())
+            upstream = {"url": f"tls://127.0.0.1:{port}", "ca_file": str(folder / "ca.pem")}
+            file = configuration(
+                folder,
+                upstream,
+                dns=("127.0.0.1:1",),
+                dnssec={"trust_anchors": str(folder / "root.ds")},
+                dane={"ca_file": str(folder / "roots.pem")},
+            )
+            yield Lab(services, file)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with background.running(_running(tmp_path_factory.mktemp("dane"))) as started:
+        yield started
+
+
+def in_json(ran: Ran) -> Any:
+    return json.loads(ran.stdout)
+
+
+# ------------ check ------------
+
+
+def test_a_match_for_people(lab: Lab) -> None:
+    ran = run("dane", "check", "--config", str(lab.file), lab.of("ee"))
+    assert (ran.status, ran.stderr) == (0, "")
+    head, tlsa, record, address, certificate, pkix, duty = ran.stdout.splitlines()
+    assert head == f"{lab.of('ee')}: match"
+    assert tlsa.startswith(f"  TLSA _{lab.services.ports['ee']}._tcp.ee.tls.lab (secure, for ")
+    assert record.startswith("    0  3 1 1 ")
+    assert record.endswith("…  fits")
+    assert address == "  127.0.0.1  match  record 0, TLSv1.3"
+    assert certificate.startswith(
+        "  certificate of ee.tls.lab, issued by Issuer of the Lab, until "
+    )
+    assert pkix.startswith("  PKIX not valid: ")
+    assert duty == "  who honours DANE talks to it only if it fits"
+
+
+def test_a_mismatch_for_people_says_why_at_the_top(lab: Lab) -> None:
+    ran = lab.run("check", lab.of("hijacked"))
+    assert (ran.status, ran.stderr) == (1, "")
+    assert ran.stdout.splitlines()[:2] == [
+        f"{lab.of('hijacked')}: mismatch",
+        "  the server's key is another one",
+    ]
+    assert "  PKIX valid" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("host", "status", "result"),
+    [
+        ("ee", 0, "match"),
+        ("absent", 0, "no-tlsa"),
+        ("unusable", 0, "no-tlsa"),
+        ("unsigned", 0, "insecure"),
+        ("ta-other-name", 1, "mismatch"),
+        ("forged", 1, "bogus"),
+        ("silent", 3, "unreachable"),
+        ("alerts", 3, "unreachable"),
+    ],
+)
+def test_the_exit_status_goes_by_the_result(lab: Lab, host: str, status: int, result: str) -> None:
+    ran = lab.run("check", "--json", lab.of(host))
+    assert (ran.status, in_json(ran)["result"], ran.stderr) == (status, result, "")
+
+
+def test_a_check_over_starttls(lab: Lab) -> None:
+    ran = lab.run("check", lab.of("imap"), "--starttls", "imap")
+    assert ran.status == 0
+    assert ran.stdout.splitlines()[0] == f"{lab.of('imap')} (imap, STARTTLS): match"
+
+
+def test_stripped_starttls_is_a_mismatch(lab: Lab) -> None:
+    ran = lab.run("check", lab.of("smtp-strips"), "--starttls", "smtp", "--json")
+    check = in_json(ran)
+    assert (ran.status, check["result"]) == (1, "mismatch")
+    assert (check["failure"], check["tls"]) == ("starttls-not-supported", "authenticated")
+
+
+# ------------ tlsa, smtp, lint ------------
+
+
+def test_the_records_of_a_service(lab: Lab) -> None:
+    port = str(lab.services.ports["unusable"])
+    ran = lab.run("tlsa", "unusable.tls.lab", port)
+    assert (ran.status, ran.stderr) == (0, "")
+    assert ran.stdout.splitlines()[0] == f"_{port}._tcp.unusable.tls.lab TLSA: secure"
+    assert "unusable: a digest of type 1 has 32 octets, not 2" in ran.stdout
+    records = in_json(lab.run("tlsa", "unusable.tls.lab", port, "--json"))
+    assert (records["security"], len(records["records"])) == ("secure", 5)
+    assert not any(record["usable"] for record in records["records"])
+
+
+def test_a_mail_domain_for_people(lab: Lab) -> None:
+    port = str(lab.services.ports["mail-one-bad"])
+    ran = lab.run("smtp", "mail-one-bad.tls.lab", "--port", port)
+    assert ran.status == 1
+    lines = ran.stdout.splitlines()
+    assert lines[0] == "mail-one-bad.tls.lab: MX secure, policy dane-only"
+    assert "10 mx1.mail-one-bad.tls.lab: match" in lines
+    assert "20 mx2.mail-one-bad.tls.lab: mismatch" in lines
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("mail", 0), ("mail-null", 0), ("mail-none", 0), ("mail-one-bad", 1), ("mail-forged", 1)],
+)
+def test_the_exit_status_of_a_mail_domain(lab: Lab, name: str, status: int) -> None:
+    (domain,) = (one for one in MAIL if one.name == name)
+    port = str(lab.services.ports[name])
+    ran = lab.run("smtp", "--json", domain.full_name, "--port", port)
+    assert (ran.status, in_json(ran)["policy"]) == (status, domain.policy)
+
+
+def test_a_mail_domain_that_does_not_exist_is_unreachable(lab: Lab) -> None:
+    ran = lab.run("smtp", "nobody.tls.lab")
+    assert (ran.status, ran.stderr) == (3, "")
+    assert "does not exist" in ran.stdout
+
+
+@pytest.mark.parametrize(("host", "status"), [("ee-rollover", 0), ("ee", 0), ("ee-other-key", 1)])
+def test_lint_fails_where_it_finds_an_error(lab: Lab, host: str, status: int) -> None:
+    ran = lab.run("lint", lab.of(host))
+    assert (ran.status, ran.stderr) == (status, "")
+    assert ("error" in ran.stdout) == bool(status)
+
+
+# ------------ Usage ------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("check", "192.0.2.1"), "an IP address has no TLSA records"),
+        (("check", "host:0"), "0 is no port"),
+        (("check", "host:x"), "x is no port"),
+        (("check", "host", "--starttls", "gopher"), "gopher"),
+        (("tlsa", "host"), "PORT"),
+        (("nonsense",), "nonsense"),
+        (("hook", "certbot"), "not built yet"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_status_2(
+    arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["dane", *arguments]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert len(said.err.splitlines()) == 1
+    assert words in said.err
+
+
+def test_a_file_of_roots_that_is_not_there_is_one_line(lab: Lab, tmp_path: Path) -> None:
+    file = tmp_path / "anchord.toml"
+    text = lab.file.read_text().replace("roots.pem", "missing.pem")
+    file.write_text(text)
+    ran = run("dane", "check", "--config", str(file), "host.example")
+    assert (ran.status, ran.stdout) == (2, "")
+    assert len(ran.stderr.splitlines()) == 1
+    assert "missing.pem" in ran.stderr
+
+
+def test_the_tour_of_the_services_ends_well() -> None:
+    ran = run("lab", "--tour", "dane", timeout=60)
+    assert (ran.status, ran.stderr) == (0, "")
+    last = ran.stdout.splitlines()[-1]
+    count = sum(one.in_tour for one in SCENARIOS) + sum(one.in_tour for one in MAIL)
+    assert last == f"{count} services and domains, {count} results as they should be."
