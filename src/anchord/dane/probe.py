@@ -142,7 +142,10 @@ class Prober:
         if context is None:
             context = self._contexts[target.keys] = client_context(target.keys)
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = context.wrap_bio(incoming, outgoing, server_hostname=target.sni)
+        try:
+            tls = context.wrap_bio(incoming, outgoing, server_hostname=target.sni)
+        except ValueError:  # labels of any octets may be looked up, but not named in TLS
+            raise NonsenseError(f"TLS cannot name {target.sni}") from None
         encrypted = TlsChannel(channel, tls, incoming, outgoing)
         await encrypted.handshake()
         chain, version = presented_chain(tls), tls.version() or ""
