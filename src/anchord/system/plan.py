@@ -164,15 +164,16 @@ class Overwrite(Struct, frozen=True, tag="overwrite"):
     def undo(self, machine: Machine) -> list[str]:
         """Writes the original bytes and time, unless the content is not ours any more.
 
-        Half of our bytes with half of theirs behind it is ours as well: a killed write.
+        One content with the end of the other behind it is ours as well: a write that was killed.
         """
         path = machine.real(self.path)
         now, ours = path.read_bytes(), self.content.encode()
-        half = ours + self.original[len(ours) :]
-        if now not in {ours, half}:
-            changed = now != self.original
-            return [f"{self.path} has been rewritten since, and is left so"] if changed else []
-        files.overwrite(path, self.original)
+        half_done = ours + self.original[len(ours) :]
+        half_undone = self.original + ours[len(self.original) :]
+        if now not in {ours, half_done, half_undone, self.original}:
+            return [f"{self.path} has been rewritten since, and is left so"]
+        if now != self.original:
+            files.overwrite(path, self.original)
         os.utime(path, ns=(self.before.modified_ns, self.before.modified_ns))
         return []
 
