@@ -79,6 +79,11 @@ class Handler:
         self.limits = limits or Limits()
         self.front = Front(clock, counters)
 
+    def use(self, resolver: Resolver) -> None:
+        """From now on another resolver answers; what the one before has said is forgotten."""
+        self._resolver = resolver
+        self.front.clear()
+
     def receive(self, message: bytes, transport: Transport) -> bytes | Pending | None:
         """A reply to send at once, a query to `resolve`, or None where silence is due."""
         try:
