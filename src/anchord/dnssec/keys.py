@@ -102,14 +102,13 @@ def entry_keys(
     `ds_set` holds usable records only, a trust anchor's among them. Nobody has vouched for the key
     set yet: a key that is not in it may have been taken out, so that it makes nothing insecure.
     """
-    looked_at = ds_set[: limits.ds_per_zone]
-    matching = [key for key in key_set if any(_authenticates(ds, zone, key) for ds in looked_at)]
+    if len(ds_set) > limits.ds_per_zone:  # not the first ones: their order is the upstream's
+        return limit_flaw("too many DS records", zone)
+    matching = [key for key in key_set if any(_authenticates(ds, zone, key) for ds in ds_set)]
     good = tuple(key for key in matching if key.is_zone_key and not key.is_revoked)
     supported = tuple(key for key in good if _is_supported(key))
     if supported:
         return EntryKeys(supported)
-    if len(ds_set) > limits.ds_per_zone:
-        return limit_flaw("too many DS records", zone)
     missing = [ds for ds in ds_set if not any(_authenticates(ds, zone, key) for key in good)]
     if not missing:
         return EntryKeys(good, unsupported=True)

@@ -22,11 +22,12 @@ class Limits:
     zone_failed_signatures: int = 8
     """… of them failed ones."""
     signatures_per_rrset: int = 8
-    """RRSIGs tried per RRset: usable ones, not the first on the wire (as Unbound)."""
+    """RRSIGs per RRset that are usable. With more, none is tried: an upstream may put the records
+    of a set in any order, so that the first few are no choice of the zone's."""
     keys_per_tag: int = 4
-    """Keys of one tag and algorithm tried per RRSIG (as Unbound and Technitium)."""
+    """Keys of one tag and algorithm (as Unbound and Technitium); with more, none is tried."""
     ds_per_zone: int = 8
-    """Usable DS records looked at per zone (as PowerDNS)."""
+    """Usable DS records per zone (as PowerDNS); with more, none is looked at."""
     denial_records: int = 8
     """NSEC or NSEC3 RRsets checked per denial (as Knot Resolver)."""
     nsec3_iterations: int = 50

@@ -42,18 +42,22 @@ def verify_rrset(
     keys: tuple[Dnskey, ...],
     work: Work,
 ) -> Asking[Signed | Flaw]:
-    """Whether a signature by the zone's keys over the RRset holds now."""
+    """Whether a signature by the zone's keys over the RRset holds now.
+
+    Where a limit would have to choose among RRSIGs or keys, none is tried: their order is whatever
+    the upstream makes it, and must not decide.
+    """
     usable, flaws = _usable_signatures(rrset, zone, work)
+    if len(usable) > work.limits.signatures_per_rrset:
+        return limit_flaw("too many RRSIGs over one RRset", rrset.name)
     rdatas = _in_canonical_order(rrset) if usable else []
-    for rrsig in usable[: work.limits.signatures_per_rrset]:
+    for rrsig in usable:
         flaw = yield from _try_signature(rrset, rdatas, rrsig, keys, work)
         if flaw is None:
             return _signed(rrset, rrsig, work.now)
         if work.budget.exhausted:
             return flaw
         flaws.append(flaw)
-    if len(usable) > work.limits.signatures_per_rrset:
-        flaws = [limit_flaw("too many RRSIGs over one RRset", rrset.name)]
     return min(flaws, key=_telling) if flaws else _missing(rrset, zone)
 
 
@@ -148,8 +152,10 @@ def _try_signature(
     ]
     if not candidates:
         return _no_such_key(rrset, rrsig, keys)
+    if len(candidates) > work.limits.keys_per_tag:
+        return limit_flaw("too many keys with one key tag", rrset.name)
     data = _signed_data(rrset, rdatas, rrsig)
-    for key in candidates[: work.limits.keys_per_tag]:
+    for key in candidates:
         memo = Memo.key(key.rdata, rrsig.signature, data)
         if work.context.memo.knows(memo):
             return None
@@ -161,8 +167,6 @@ def _try_signature(
             return None
         if not work.budget.spend_failure():
             return limit_flaw(work.budget.exhausted, rrset.name)
-    if len(candidates) > work.limits.keys_per_tag:
-        return limit_flaw("too many keys with one key tag", rrset.name)
     text = (
         f"the RRSIG of {what} by key {rrsig.key_tag} does not verify: data or signature are forged"
     )
