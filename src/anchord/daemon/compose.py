@@ -24,10 +24,9 @@ from anchord.upstream import url
 from anchord.upstream.base import Upstream
 from anchord.upstream.build import build_upstreams
 
-logger = logging.getLogger(__name__)
+from .negative import negative_anchors, state_folder
 
-WEEK = 7 * 86400
-"""Seconds that a negative trust anchor without an end is in force (RFC 7646 section 2)."""
+logger = logging.getLogger(__name__)
 
 CLOSING = 2.0
 """Seconds for upstreams to end their connections in order."""
@@ -47,10 +46,11 @@ def clock_of(config: Config) -> Clock:
 async def open_resolver(loaded: Loaded, clock: Clock) -> AsyncIterator[Resolver]:
     """A resolver as configured, with its upstreams; all of it ends with the context.
 
-    Raises AnchordError for trust anchors, upstreams or an OpenSSL that cannot be used.
+    Raises AnchordError for trust anchors or an OpenSSL that cannot be used; for upstreams, in an
+    exception group.
     """
     config = loaded.config
-    settings = _settings(config, clock)
+    settings = _settings(loaded, clock)
     async with trio.open_nursery() as nursery:
         routes = _routes(loaded, nursery)
         hosts = HostsFile(hosts_path(config.hosts.file))
@@ -72,8 +72,9 @@ async def open_resolver(loaded: Loaded, clock: Clock) -> AsyncIterator[Resolver]
             nursery.cancel_scope.cancel()
 
 
-def _settings(config: Config, clock: Clock) -> Settings:
-    anchors = _anchors(config, clock)
+def _settings(loaded: Loaded, clock: Clock) -> Settings:
+    config = loaded.config
+    anchors = _anchors(loaded, clock)
     supported = probe(with_sha1=config.dnssec.sha1)
     if lacking := missing(supported, anchors):
         raise CryptoError(
@@ -93,13 +94,19 @@ def _settings(config: Config, clock: Clock) -> Settings:
     )
 
 
-def _anchors(config: Config, clock: Clock) -> TrustAnchors:
+def _anchors(loaded: Loaded, clock: Clock) -> TrustAnchors:
     """The anchors, and what is left unchecked: negative anchors and insecure zones."""
+    config = loaded.config
     records = anchor_files.trust_anchors(config.dnssec.trust_anchors)
-    negative = [
-        NegativeAnchor(anchor.name, anchor.until or clock.wall() + WEEK)
-        for anchor in config.dnssec.negative_trust_anchors
-    ]
+    negative: list[NegativeAnchor] = []
+    if loaded.file is not None:  # without a file there are none
+        is_real_time = config.dnssec.time.at is None
+        negative = negative_anchors(
+            config.dnssec.negative_trust_anchors,
+            loaded.file,
+            state_folder() if is_real_time else None,
+            clock.wall(),
+        )
     insecure = [
         NegativeAnchor(zone.domain, is_policy=True)
         for zone in config.zone

@@ -112,13 +112,26 @@ class Driver:
                 or self._guesses.start(question, partial(self._fetcher.guess, question))
             )
 
-    async def ask(self, question: Question, job: Job, soon: Iterable[Question] = ()) -> Said:
-        """What the upstreams say, on the job's account; `soon` go along where there is a wait."""
-        said = await self._said(question, job, soon)
+    async def ask(
+        self,
+        question: Question,
+        job: Job,
+        soon: Iterable[Question] = (),
+        *,
+        is_certain: bool = False,
+    ) -> Said:
+        """What the upstreams say, on the job's account.
+
+        `soon` are questions that will probably follow, and go along where there is a wait. Unless
+        that `is_certain` they are held back while the reply to a guess is due, which may settle it.
+        """
+        said = await self._said(question, job, soon, is_certain=is_certain)
         job.blocked_by = job.blocked_by or blocker(said)
         return said
 
-    async def _said(self, question: Question, job: Job, soon: Iterable[Question]) -> Said:
+    async def _said(
+        self, question: Question, job: Job, soon: Iterable[Question], *, is_certain: bool
+    ) -> Said:
         """The reply to a guess where there is one.
 
         A guess that was refused, or is late, delays nothing: the question is asked in earnest, and
@@ -126,7 +139,8 @@ class Driver:
         """
         guess = self._guess(question, job)
         if guess is not None and guess.landed is None:
-            self._send_along(soon, job)
+            if is_certain:
+                self._send_along(soon, job)
             await _in_time(guess, job)
         if guess is not None and isinstance(guess.landed, Response):
             return guess.landed
@@ -145,12 +159,14 @@ class Driver:
             result: T = done.value
             return result
 
-    async def _answer(self, asking: Asking[T], request: Request, job: Job) -> T:
+    async def _answer(
+        self, asking: Asking[T], request: Request, job: Job, *, is_certain: bool = False
+    ) -> T:
         """Go on with a generator that has made its first request."""
         while True:
             reply: Reply = None
             if isinstance(request, Ask):
-                reply = await self.ask(request.question, job, request.soon)
+                reply = await self.ask(request.question, job, request.soon, is_certain=is_certain)
             elif isinstance(request, AskZone):
                 reply = await self._find_zone(request, job)
             else:
@@ -178,7 +194,8 @@ class Driver:
         except StopIteration as done:
             known: ZoneTrust = done.value
             return known
-        return await self._walks.start(key, lambda: self._answer(walk, first, job)).wait()
+        walked = partial(self._answer, walk, first, job, is_certain=request.is_signer)
+        return await self._walks.start(key, walked).wait()
 
     def _send_along(self, questions: Iterable[Question], job: Job) -> None:
         """Send what will probably follow, unless it was guessed in time."""

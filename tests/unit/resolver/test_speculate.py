@@ -315,9 +315,23 @@ async def test_guesses_may_take_twice_the_time_of_the_answer_all_of_them_togethe
 
     one = MemoryUpstream(one_by_one)
     async with open_resolver(WORLD, one) as resolver:
-        answer = await ask(resolver, "loose.lab")
+        answer = await ask(resolver, "www.loose.lab")
     assert (answer.verdict.status, len(one.heard)) == (Status.INSECURE, 5)
     assert trio.current_time() == pytest.approx(1.9 * DELAY)
+
+
+@in_fast_motion
+async def test_what_is_certain_to_be_needed_waits_for_no_guess() -> None:
+    """A signed answer names its zone: the keys of that are wanted whatever the guess brings."""
+
+    async def slow_ds(heard: Heard) -> Said:
+        return await honest(WORLD, DELAY * (1.9 if heard.text == "good.lab. DS" else 1))(heard)
+
+    one = MemoryUpstream(slow_ds)
+    async with open_resolver(WORLD, one) as resolver:
+        answer = await ask(resolver, "www.good.lab")
+    assert (answer.verdict.status, len(one.heard)) == (Status.SECURE, 6)
+    assert trio.current_time() == pytest.approx(2 * DELAY)
 
 
 @in_fast_motion
