@@ -15,11 +15,23 @@ from anchord.cli.main import main
 from anchord.lab.certificates import CertificateAuthority, server_context
 from anchord.lab.dane_table import MAIL, SCENARIOS
 from anchord.lab.dane_world import Running, running
+from anchord.lab.plan import Plan
 from anchord.lab.servers import serve_tls
 from anchord.lab.table import tree
 from anchord.lab.world import World
 from support import background
 from support.command import Ran, configuration, run
+
+COUSINS = Plan(
+    "cousins.lab",
+    "other records that rest on DNSSEC as TLSA does",
+    records=f"""
+        host                SSHFP       4 2 {"ab" * 32}
+        hash._smimecert     SMIMEA      3 1 1 {"cd" * 32}
+        hash._openpgpkey    OPENPGPKEY  AAECAwQ=
+        @                   CAA         0 issue "ca.example"
+    """,
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,8 @@ class Lab:
 async def _running(folder: Path) -> AsyncIterator[Lab]:
     authority = CertificateAuthority()
     async with running() as services:
-        world = World(int(time.time()), plans=[*tree.PLANS, *services.plans])
+        plans = [*tree.PLANS, *services.plans, COUSINS]
+        world = World(int(time.time()), plans=plans)
         async with serve_tls(world.reply, context=server_context(authority.issue())) as port:
             (folder / "ca.pem").write_bytes(authority.pem)
             (folder / "roots.pem").write_bytes(services.roots)
@@ -179,6 +192,28 @@ def test_lint_fails_where_it_finds_an_error(lab: Lab, host: str, status: int) ->
     ran = lab.run("lint", lab.of(host))
     assert (ran.status, ran.stderr) == (status, "")
     assert ("error" in ran.stdout) == bool(status)
+
+
+# ------------ Cousins ------------
+
+
+@pytest.mark.parametrize(
+    ("name", "rdtype", "data"),
+    [
+        ("host", "SSHFP", f"4 2 {'ab' * 32}"),
+        ("hash._smimecert", "SMIMEA", f"3 1 1 {'cd' * 32}"),
+        ("hash._openpgpkey", "OPENPGPKEY", "AAECAwQ="),
+        ("", "CAA", '0 issue "ca.example"'),
+    ],
+)
+def test_query_shows_the_cousins_of_tlsa_with_their_verdict(
+    lab: Lab, name: str, rdtype: str, data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    owner = f"{name}.cousins.lab".lstrip(".")
+    assert main(["query", "--config", str(lab.file), owner, rdtype]) == 0
+    head, record, *_ = capsys.readouterr().out.splitlines()
+    assert head == f";; {owner}. {rdtype}: secure, NOERROR"
+    assert record.split("\t") == [f"{owner}.", "300", "IN", rdtype, data]
 
 
 # ------------ Usage ------------
