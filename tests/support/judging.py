@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from anchord.dnssec.algorithms import Supported
 from anchord.dnssec.anchors import NegativeAnchor, trust_anchors
@@ -145,6 +147,21 @@ def saying(
 
     def lie(response: Response) -> Response:
         return Response(response.question, rcode, answer, tuple(authority))
+
+    return lie
+
+
+def changed(**fields: Any) -> Callable[[Response], Response]:
+    """The truth, but for these fields of the response."""
+    return partial(replace, **fields)
+
+
+def beside(*answer: RRset, last: bool = False) -> Callable[[Response], Response]:
+    """These records before the true answer, or after it."""
+
+    def lie(response: Response) -> Response:
+        whole = (*response.answer, *answer) if last else (*answer, *response.answer)
+        return replace(response, answer=whole)
 
     return lie
 

@@ -106,10 +106,8 @@ def _judge_alias(alias: Alias, response: Response, work: Work) -> Asking[Part]:
             part = replace(part, flaws=(flaw, *part.flaws))
         return part
     part = yield from _judge_rrset(alias.dname, response, work)
-    if part.answer:
-        ttl = part.answer[0].ttl
-        part = replace(part, answer=(*part.answer, replace(alias.cname, ttl=ttl)))
-    return part
+    follows = replace(alias.cname, ttl=part.answer[0].ttl, signatures=(), signature_ttl=0)
+    return replace(part, answer=(*part.answer, follows))
 
 
 def _judge_ending(story: Story, response: Response, work: Work) -> Asking[Part]:

@@ -173,7 +173,7 @@ class _HashedZone:
     def closest_encloser(self, name: Name) -> _Enclosed | None:
         """The closest provable encloser (section 8.3), if it can be proven."""
         next_closer = None
-        for candidate in names.ancestors(name):
+        for candidate in (*reversed(names.names_between(self._zone, name)), self._zone):
             record = self.matching(candidate)
             if record:
                 if next_closer is None:
@@ -182,8 +182,6 @@ class _HashedZone:
                     return None
                 cover = self.covering(next_closer)
                 return _Enclosed(candidate, record, cover) if cover else None
-            if candidate == self._zone:
-                break
             next_closer = candidate
         return None
 

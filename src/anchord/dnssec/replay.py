@@ -47,7 +47,7 @@ def run(asking: Asking[T], answers: Answers, context: Context, now: int) -> T:
                     reply = answers(request.question)
                 case AskZone():
                     reply = run(find_zone(request, context, now), answers, context, now)
-                case None:
+                case _:
                     reply = None
     except StopIteration as done:
         result: T = done.value

@@ -13,6 +13,7 @@ from anchord.lab.denial import Nsec3
 from anchord.lab.plan import Plan
 from anchord.lab.world import World
 from anchord.model import names, rdtypes
+from anchord.model.chain import Link
 from anchord.model.question import Question
 from anchord.model.verdict import Answer, Status
 
@@ -75,3 +76,32 @@ def test_there_is_no_advice_about_what_is_not_secure() -> None:
     answer = _answer(plan, "example", rdtypes.A, NOW)
     assert answer.verdict.status is Status.BOGUS
     assert advice(answer, NOW) == ()
+
+
+def test_what_cannot_be_read_is_passed_over() -> None:
+    answer = _answer(Plan("example", "", denial=Nsec3(5)), "nx.example", rdtypes.A, NOW)
+    good = advice(answer, NOW)
+    spoilt = replace(
+        answer,
+        authority=tuple(
+            replace(checked, rrset=replace(checked.rrset, rdatas=(b"",), signatures=(b"",)))
+            for checked in answer.authority
+        ),
+    )
+    assert good == ("example.: NSEC3 with 5 iterations (RFC 9276 wants 0)",)
+    assert advice(spoilt, NOW) == ()
+
+
+def test_signatures_that_have_ended_beside_good_ones_are_no_news() -> None:
+    answer = _answer(Plan("example", ""), "example", rdtypes.A, NOW)
+    assert advice(answer, NOW + 365 * 86400) == ()
+
+
+def test_a_link_that_holds_no_records_needs_no_mending() -> None:
+    answer = _answer(Plan("example", ""), "example", rdtypes.A, NOW)
+    bare = replace(answer.verdict, chain=(Link(names.ROOT, Status.SECURE),))
+    assert advice(replace(answer, verdict=bare), NOW) == ()
+
+
+def test_nsec3_in_good_order_is_left_alone() -> None:
+    assert advised(Plan("example", "", denial=Nsec3()), "nx.example") == ()

@@ -5,7 +5,6 @@ and RFC 4509, records as they stand there.
 """
 
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import dns.rdata
@@ -32,12 +31,7 @@ from anchord.wire.rdata import Dnskey, Rrsig, read_dnskey, read_ds, read_rrsig
 DATA = b"data"
 
 
-@pytest.fixture(autouse=True)
-def _keys_are_loaded_anew() -> Iterator[None]:
-    """A key that was loaded under other conditions is no key of this test or the next."""
-    load_key.cache_clear()
-    yield
-    load_key.cache_clear()
+pytestmark = pytest.mark.usefixtures("keys_loaded_anew")
 
 
 # ------------ The RFCs' vectors ------------
