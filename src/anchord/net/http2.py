@@ -44,8 +44,15 @@ ALPN_H2 = "h2"
 WINDOW = 1 << 20
 """Octets that the server may send ahead on the whole connection: sixteen of the longest answers."""
 
+STREAMS = 100
+"""Streams that are opened before the server has said how many it takes: a server that takes fewer
+goes below what RFC 9113 section 6.5.2 recommends."""
+
 LAST_STREAM = (1 << 31) - 1
 """The highest number of a stream (section 5.1.1); after it, a new connection is needed."""
+
+LARGEST_FRAME = 16384
+"""Octets of a frame, where we do not say otherwise (section 4.2)."""
 
 _FRAME_HEADER = 9
 _DATA = 0
@@ -65,6 +72,7 @@ class Http2Connection:
         self._numbers: dict[int, int] = {}
         self._backlog: dict[int, tuple[Headers, bytes]] = {}
         self._last_number = 0
+        self._most_streams = STREAMS
         self._frames_left = FRAMES_PER_ANSWER
         self._h2 = _started()
 
@@ -119,8 +127,7 @@ class Http2Connection:
 
     def _begin(self) -> None:
         """Starts as many requests as the server allows."""
-        most = self._h2.remote_settings.max_concurrent_streams
-        while self._backlog and self.is_open and len(self._streams) < most:
+        while self._backlog and self.is_open and len(self._streams) < self._most_streams:
             number = next(iter(self._backlog))
             headers, body = self._backlog.pop(number)
             stream_id = self._h2.get_next_available_stream_id()
@@ -160,6 +167,7 @@ class Http2Connection:
         found: list[Answer | Failure] = []
         for event in events:
             if isinstance(event, WindowUpdated | RemoteSettingsChanged):
+                self._most_streams = self._h2.remote_settings.max_concurrent_streams
                 for stream_id, stream in self._streams.items():
                     self._send_body(stream_id, stream)
             elif isinstance(event, DataReceived):
@@ -246,7 +254,7 @@ class _Gate:
     def feed(self, data: bytes) -> tuple[bytes, list[tuple[int, int]], int]:
         """What h2 should have, each GOAWAY's last stream and code, and how many frames began.
 
-        Raises ProtocolError for a GOAWAY that is none.
+        Raises ProtocolError for a frame that is too large, and for a GOAWAY that is none.
         """
         passed = bytearray()
         goaways = []
@@ -262,10 +270,10 @@ class _Gate:
                 self._left = int.from_bytes(self._header[:3])
                 frames += not (self._header[3] == _DATA and self._left)  # a body has its limit
                 self._is_goaway = self._header[3] == _GOAWAY
+                if self._left > LARGEST_FRAME or (self._is_goaway and self._left < 8):
+                    raise ProtocolError("a frame of a size that cannot be")
                 if not self._is_goaway:
                     passed += self._header
-                elif not 8 <= self._left <= LONGEST_HEAD:
-                    raise ProtocolError("malformed GOAWAY")
                 self._header.clear()
             piece = data[position : position + self._left]
             position += len(piece)

@@ -114,7 +114,7 @@ class H3ConnectionOfServer(HttpAnswers, QuicConnectionOfServer):
 
 
 class QuicServer(Server):
-    """DoQ. Clients are told apart by their addresses, which is good enough for a test."""
+    """DoQ. Clients are told apart by their addresses, or found again by their connections' ids."""
 
     alpn = "doq"
     connection_class: type[QuicConnectionOfServer] = QuicConnectionOfServer
@@ -125,6 +125,7 @@ class QuicServer(Server):
         self.resets: list[int] = []
         self.early = 0
         self.closes: list[int] = []
+        self.has_closed = trio.Event()
         self.tickets: dict[bytes, SessionTicket] = {}
         self.gives_tickets = tickets
         self.clients: dict[Any, QuicConnectionOfServer] = {}
@@ -179,7 +180,9 @@ class QuicServer(Server):
         return min([trio.current_time() + 1, *(timer for timer in timers if timer is not None)])
 
     def _receive(self, data: bytes, address: Any) -> None:
-        client = self.clients.get(address)
+        client = self.clients.get(address) or self._client_with(data[1:9])
+        if client is None and not data[0] & 0x80:
+            return  # for a server that was here before
         if client is None:
             header = pull_quic_header(Buffer(data=data), host_cid_length=8)
             quic = QuicConnection(
@@ -190,6 +193,13 @@ class QuicServer(Server):
             )
             client = self.clients[address] = self.connection_class(self, quic, None)
         client.quic.receive_datagram(data, address, trio.current_time())
+
+    def _client_with(self, connection_id: bytes) -> QuicConnectionOfServer | None:
+        """The client whose address has changed."""
+        for client in self._living():
+            if any(connection_id == known.cid for known in client.quic._host_cids):
+                return client
+        return None
 
     def _keep(self, ticket: SessionTicket) -> None:
         self.tickets[ticket.ticket] = ticket
@@ -203,6 +213,7 @@ class QuicServer(Server):
                     client.conduct = self.next_conduct()
             elif isinstance(event, ConnectionTerminated):
                 self.closes.append(event.error_code)
+                self.has_closed.set()
                 client.is_dead = True
             elif isinstance(event, StreamReset | StopSendingReceived):
                 self.cancelled += isinstance(event, StopSendingReceived)

@@ -7,6 +7,7 @@ import h2.config
 import h2.connection
 import h2.events
 import trio
+from h2.settings import SettingCodes
 
 from anchord.wire.framing import Unframer, frame
 
@@ -130,14 +131,22 @@ class H2ServerConnection(HttpAnswers, TlsConnection):
 
 
 class H2Server(TlsServer):
-    """DoH over HTTP/2. `settings` are its own; `requests` what was asked for, header by header."""
+    """DoH over HTTP/2. `settings` are its own; `requests` what was asked for, header by header.
+
+    One that `is_hasty` says 413 before it has read a query.
+    """
 
     alpn = "h2"
 
     def __init__(
-        self, *arguments: Any, settings: dict[int, int] | None = None, **rest: Any
+        self,
+        *arguments: Any,
+        settings: dict[SettingCodes | int, int] | None = None,
+        is_hasty: bool = False,
+        **rest: Any,
     ) -> None:
         super().__init__(*arguments, **rest)
+        self.is_hasty = is_hasty
         self.settings = settings or {}
         self.requests: list[dict[bytes, bytes]] = []
         self.resets: list[int] = []
@@ -148,9 +157,9 @@ class H2Server(TlsServer):
         http = h2.connection.H2Connection(
             h2.config.H2Configuration(client_side=False, header_encoding=None)
         )
-        if self.settings:
-            http.update_settings(self.settings)
         http.initiate_connection()
+        if self.settings:
+            http.update_settings(dict(self.settings))
         window_opened = trio.lowlevel.ParkingLot()
         connection = H2ServerConnection(stream, http, window_opened)
         await connection.flush()
@@ -162,10 +171,12 @@ class H2Server(TlsServer):
                     fields[event.stream_id] = dict(event.headers)
                     self.requests.append(fields[event.stream_id])
                     bodies[event.stream_id] = bytearray()
+                    if self.is_hasty:
+                        http.send_headers(event.stream_id, [(b":status", b"413")], end_stream=True)
                 elif isinstance(event, h2.events.DataReceived):
                     bodies[event.stream_id] += event.data
                     http.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-                elif isinstance(event, h2.events.StreamEnded):
+                elif isinstance(event, h2.events.StreamEnded) and not self.is_hasty:
                     query = query_in(fields[event.stream_id], bytes(bodies[event.stream_id]))
                     self.heard.append(query)
                     nursery.start_soon(conduct, Asked(query, connection, event.stream_id))
