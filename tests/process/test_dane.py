@@ -59,7 +59,9 @@ class Lab:
 async def _running(folder: Path) -> AsyncIterator[Lab]:
     authority = CertificateAuthority()
     async with running() as services:
-        plans = [*tree.PLANS, *services.plans, COUSINS]
+        target = f"{services.ports['xmpp-client']} xmpp-client.tls.lab."
+        srv = Plan("srv.lab", "a service", records=f"_xmpp-client._tcp SRV 1 1 {target}")
+        plans = [*tree.PLANS, *services.plans, COUSINS, srv]
         world = World(int(time.time()), plans=plans)
         async with serve_tls(world.reply, context=server_context(authority.issue())) as port:
             (folder / "ca.pem").write_bytes(authority.pem)
@@ -144,6 +146,17 @@ def test_stripped_starttls_is_a_mismatch(lab: Lab) -> None:
     check = in_json(ran)
     assert (ran.status, check["result"]) == (1, "mismatch")
     assert (check["failure"], check["tls"]) == ("starttls-not-supported", "authenticated")
+
+
+def test_the_targets_of_srv_records_speak_the_protocol_of_their_service(lab: Lab) -> None:
+    port = lab.services.ports["xmpp-client"]
+    ran = lab.run("check", "srv.lab", "--srv", "xmpp-client")
+    assert (ran.status, ran.stderr) == (0, "")
+    lines = ran.stdout.splitlines()
+    assert lines[0] == "_xmpp-client._tcp.srv.lab: SRV secure"
+    assert f"xmpp-client.tls.lab:{port} (xmpp-client, STARTTLS): match" in lines
+    srv = in_json(lab.run("check", "srv.lab", "--srv", "xmpp-client", "--json"))
+    assert [service["result"] for service in srv["services"]] == ["match"]
 
 
 # ------------ tlsa, smtp, lint ------------

@@ -183,7 +183,7 @@ def _add_lint(commands: Subparsers) -> None:
     parser = commands.add_parser("lint", help="what will break, and when")
     _add_service(parser)
     _add_common(parser)
-    parser.set_defaults(dane=_lint, keys=tuple(Keys))
+    parser.set_defaults(dane=_lint, srv=None, keys=tuple(Keys))
 
 
 def _lint(arguments: argparse.Namespace) -> int:
@@ -243,6 +243,8 @@ def _request(arguments: argparse.Namespace) -> Request:
         host, port_text = arguments.service, ""
     starttls = arguments.starttls
     port = _port(port_text) if port_text else _usual_port(starttls)
+    if starttls is None and arguments.srv in PROTOCOLS:
+        starttls = arguments.srv
     if starttls is None:
         starttls = next((name for name, one in PROTOCOLS.items() if one.port == port), "")
     starttls = "" if starttls == DIRECT else starttls

@@ -6,6 +6,7 @@ and nothing of what a server says is believed.
 """
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import trio
@@ -76,11 +77,21 @@ class Unreachable:
 Seen = Presented | Refused | Unreachable
 
 
+def anywhere(_address: str, _port: int) -> str:
+    """Every address may be connected to, as on the command line."""
+    return ""
+
+
 @dataclass(slots=True)
 class Prober:
-    """Connects to addresses. Its TLS contexts are made once."""
+    """Connects to addresses. Its TLS contexts are made once.
+
+    `forbids` says why an address and port must not be connected to, and is empty where they may.
+    What it has judged is what is connected to: no name is looked up again.
+    """
 
     limits: Limits = field(default_factory=Limits)
+    forbids: Callable[[str, int], str] = anywhere
     _contexts: dict[Keys, ssl.SSLContext] = field(default_factory=dict)
     _places: trio.Semaphore = field(init=False)
 
@@ -89,6 +100,8 @@ class Prober:
 
     async def probe(self, target: Target) -> Seen:
         """What the service shows at one address."""
+        if reason := self.forbids(target.address, target.port):
+            return Unreachable(reason)
         async with self._places:
             return await self._probe_in_time(target)
 

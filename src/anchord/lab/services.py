@@ -27,7 +27,7 @@ from anchord.dane.starttls.dialogue import (
 from .chains import Chain
 from .servers import bind
 
-PACE = 0.02
+PACE = 0.005
 """Seconds between two octets of a service that says one at a time."""
 
 
@@ -257,6 +257,7 @@ async def _converse(
 ) -> None:
     conversation = Conversation(_dialogue(script))
     said = conversation.begin()
+    size = 1 if any(isinstance(step, Exactly) for step in script) else 1024  # then TLS may follow
     while True:
         if pace:
             for octet in said:
@@ -266,7 +267,7 @@ async def _converse(
             await stream.send_all(said)
         if conversation.is_over:
             return
-        data = await stream.receive_some(1)  # no octet more: the next ones may be TLS
+        data = await stream.receive_some(size)
         if not data:
             raise trio.BrokenResourceError
         said = conversation.received(bytes(data))

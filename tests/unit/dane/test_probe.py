@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from cryptography import x509
 
 from anchord.dane.handshake import client_context, presented_chain
@@ -164,6 +165,24 @@ async def test_a_port_that_nobody_has_is_unreachable() -> None:
     await listener.aclose()
     seen = await Prober(LIMITS).probe(Target("127.0.0.1", port, "host.example"))
     assert seen == Unreachable("connection refused")
+
+
+async def test_an_address_that_is_forbidden_is_never_connected_to() -> None:
+    connected = []
+
+    async def serve(stream: trio.SocketStream) -> None:
+        connected.append(stream)
+
+    async with trio.open_nursery() as nursery:
+        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        nursery.start_soon(trio.serve_listeners, serve, [listener])
+        prober = Prober(LIMITS, forbids=lambda address, _: f"{address} is not for us")
+        port = listener.socket.getsockname()[1]
+        seen = await prober.probe(Target("127.0.0.1", port, "host.example"))
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert seen == Unreachable("127.0.0.1 is not for us")
+    assert not connected
 
 
 async def test_no_more_connections_are_made_at_a_time_than_the_limit_says() -> None:
