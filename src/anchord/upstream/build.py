@@ -123,7 +123,7 @@ class _MissingLibraryError(AnchordError):
     """A library that an upstream needs cannot be loaded."""
 
 
-_SCHEMES = {"h2": "https://", "aioquic": "quic:// and h3://"}
+_SCHEMES = {"h2": "https://", "aioquic": "all of quic:// and h3://"}
 
 
 def _load(module: str, library: str) -> ModuleType:
@@ -140,7 +140,7 @@ def _loaded(module: str, library: str) -> ModuleType | str:
         return importlib.import_module(f".{module}", __package__)
     except (ImportError, OSError, AttributeError, TypeError) as error:
         reason = " ".join(str(error).split())
-        problem = f"{_SCHEMES[library]} is off: {library} cannot be loaded ({reason})"
+        problem = f"{library} cannot be loaded ({reason}), so that {_SCHEMES[library]} is off"
         logger.warning("%s; install it again, or use tls://", problem)
         return problem
 

@@ -1,6 +1,7 @@
 """What the tests of encrypted transports share: a certificate, servers, and upstreams."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,18 @@ class Stage:
         return server
 
     def upstream(
-        self, scheme: str, port: int, *, name: str = NAME, early_data: bool = False, **table: Any
+        self,
+        scheme: str,
+        port: int,
+        *,
+        name: str = NAME,
+        early_data: bool = False,
+        chain_hashes: Sequence[str] = (),
+        **table: Any,
     ) -> SharedUpstream:
         table = {"addresses": ["127.0.0.1"], "ca_file": self.ca_file} | table
         endpoint = parse(f"{scheme}://{name}:{port}", **table)
+        endpoint = replace(endpoint, chain_hashes=tuple(chain_hashes))
         (made,) = build_upstreams([endpoint], self.nursery, early_data=early_data)
         assert isinstance(made, SharedUpstream)
         self.upstreams.append(made)
@@ -76,3 +85,11 @@ async def gather(upstream: SharedUpstream, *asked: bytes) -> list[bytes | Upstre
         for index, query in enumerate(asked):
             nursery.start_soon(one, index, query)
     return [results[index] for index in range(len(asked))]
+
+
+async def end(upstream: SharedUpstream) -> None:
+    """Ends the open connection in order."""
+    assert upstream._current is not None
+    upstream._current.retire()
+    while upstream._current is not None:
+        await trio.lowlevel.checkpoint()
