@@ -15,6 +15,9 @@ from .options import MOST_EDES, Edns, write_ede, write_opt
 LONGEST_POINTER = 0x4000
 """Offsets from here on cannot be pointed at (RFC 1035 section 4.1.4)."""
 
+MOST_POINTERS = 8
+"""Pointers that a reader must follow for one name: Go's resolver refuses 11, dnspython 17."""
+
 
 def write_reply(
     *,
@@ -105,6 +108,8 @@ class _Writer:
     def __init__(self, question_wire: bytes) -> None:
         self.body = bytearray()
         self._offsets: dict[Name, int] = {}
+        self._pointers: dict[int, int] = {}
+        """How many pointers the name at an offset needs, where it needs any."""
         if question_wire:
             self._name(question_wire[:-4])
             self.body += question_wire[-4:]
@@ -157,7 +162,9 @@ class _Writer:
         while length := key[position]:
             rest = key[position:]
             offset = self._offsets.get(rest)
-            if offset is not None:
+            if offset is not None and (used := self._pointers.get(offset, 0)) < MOST_POINTERS:
+                if position:
+                    self._count_pointers(key[:position], used + 1)
                 self.body += (0xC000 | offset).to_bytes(2)
                 return
             here = HEADER + len(self.body)
@@ -167,3 +174,11 @@ class _Writer:
             self.body += name[position:following]
             position = following
         self.body += ROOT
+
+    def _count_pointers(self, labels: bytes, pointers: int) -> None:
+        """Notes what a reader needs who begins at one of the labels that were written last."""
+        begin = HEADER + len(self.body) - len(labels)
+        position = 0
+        while position < len(labels):
+            self._pointers[begin + position] = pointers
+            position += labels[position] + 1

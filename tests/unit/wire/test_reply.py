@@ -1,5 +1,8 @@
 """Replies, octet by octet: compression, signatures, and what goes first where room is short."""
 
+from itertools import pairwise
+
+import dns.message
 import pytest
 
 from anchord.model import names, rcodes, rdtypes
@@ -9,7 +12,7 @@ from anchord.model.question import Question
 from anchord.model.response import RRset
 from anchord.wire.message import AA, AD, CD, RD, is_truncated, read_response
 from anchord.wire.options import Edns, keepalive, read_edes, write_ede
-from anchord.wire.reply import LONGEST_POINTER, write_reply
+from anchord.wire.reply import LONGEST_POINTER, MOST_POINTERS, write_reply
 from support.counting import calls
 from support.messages import WWW, question
 
@@ -162,6 +165,26 @@ def test_names_past_the_reach_of_a_pointer_are_written_out() -> None:
     assert reach < LONGEST_POINTER <= reach + 8 + 10
     assert wire.count(b"\x04test\0") == 1
     assert wire.count(b"\x01a\xff\xf1") == 2, "a.test itself stands where no pointer reaches"
+
+
+def test_no_name_needs_more_pointers_than_clients_follow() -> None:
+    """A chain of aliases, each a label longer than the last: every name ends in the one before."""
+    labels = [f"l{number}".encode() for number in range(40)]
+    longer = [names.join([*reversed(labels[:end]), b"test"]) for end in range(1, 41)]
+    wire = write(*(one(rdtypes.NS, target, owner) for owner, target in pairwise(longer)))
+    message = dns.message.from_wire(wire)
+    assert [rrset.name.to_wire() for rrset in message.answer] == longer[:-1]
+    assert [rrset[0].target.to_wire() for rrset in message.answer] == longer[1:]
+    ends = [place for place in range(12, len(wire)) if wire[place] == 0xC0]
+    assert len(ends) > 39
+    assert max(_pointers(wire, place) for place in ends) == MOST_POINTERS
+
+
+def _pointers(wire: bytes, place: int) -> int:
+    """How many pointers a reader follows from `place` to the end of the name."""
+    if wire[place] >= 0xC0:
+        return 1 + _pointers(wire, int.from_bytes(wire[place : place + 2]) & 0x3FFF)
+    return _pointers(wire, place + wire[place] + 1) if wire[place] else 0
 
 
 @pytest.mark.parametrize("number", [30, 120])
