@@ -116,6 +116,7 @@ def _add_check(commands: Subparsers) -> None:
         metavar="SERVICE",
         help="HOST is a domain: check the targets of its SRV records for this service",
     )
+    parser.add_argument("--proto", default="tcp", choices=("tcp", "quic"), help="default: tcp")
     parser.add_argument(
         "--both-keys",
         dest="keys",
@@ -183,7 +184,7 @@ def _add_lint(commands: Subparsers) -> None:
     parser = commands.add_parser("lint", help="what will break, and when")
     _add_service(parser)
     _add_common(parser)
-    parser.set_defaults(dane=_lint, srv=None, keys=tuple(Keys))
+    parser.set_defaults(dane=_lint, srv=None, proto="tcp", keys=tuple(Keys))
 
 
 def _lint(arguments: argparse.Namespace) -> int:
@@ -247,9 +248,9 @@ def _request(arguments: argparse.Namespace) -> Request:
         starttls = arguments.srv
     if starttls is None:
         starttls = next((name for name, one in PROTOCOLS.items() if one.port == port), "")
-    starttls = "" if starttls == DIRECT else starttls
+    starttls = "" if starttls == DIRECT or arguments.proto == "quic" else starttls
     return Request(
-        Service(_host(host), port),
+        Service(_host(host), port, arguments.proto),
         starttls=starttls,
         is_mail=starttls == MAIL,
         keys=arguments.keys,

@@ -122,6 +122,7 @@ class Checker:
                 starttls=request.starttls,
                 domain=domain,
                 keys=keys,
+                proto=found.service.proto,
             )
             seen = await self.prober.probe(target)
             results.append(self._judged(found, request, target, seen))

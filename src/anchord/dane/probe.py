@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import trio
 
 from anchord.model.errors import AnchordError
+from anchord.net.ended import PeerError
 from anchord.net.identity import TlsError
 from anchord.net.race import UnreachableError
 from anchord.net.race import in_words as network_in_words
@@ -42,7 +43,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to connect and how: `sni` is the name for TLS, `domain` the one that XMPP is told."""
+    """Where to connect and how.
+
+    `sni` is the name for TLS, `domain` the one that XMPP is told. `proto` is `tcp`, or `quic`,
+    which has no STARTTLS; over others nothing can be connected to.
+    """
 
     address: str
     port: int
@@ -50,6 +55,7 @@ class Target:
     starttls: str = ""
     domain: str = ""
     keys: Keys = Keys.ANY
+    proto: str = "tcp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +120,7 @@ class Prober:
                 return Unreachable(network_in_words(cause))
             except RefusedError as error:
                 return Refused(error.problem)
-            except (NonsenseError, _LateError, TlsError) as error:
+            except (NonsenseError, _LateError, TlsError, PeerError) as error:
                 return Unreachable(error.problem)
             except ssl.SSLError as error:
                 return Unreachable(handshake.in_words(error))
@@ -123,6 +129,10 @@ class Prober:
         return Unreachable(f"it takes more than {self.limits.address:g} seconds")
 
     async def _probe(self, target: Target) -> Presented:
+        if target.proto == "quic":
+            return await self._probe_quic(target)
+        if target.proto != "tcp":
+            raise NonsenseError(f"nothing here connects over {target.proto}")
         channel = await self._connect(target)
         try:
             if target.starttls:
@@ -130,6 +140,14 @@ class Prober:
             return await self._shake_hands(channel, target)
         finally:
             channel.close()
+
+    async def _probe_quic(self, target: Target) -> Presented:
+        from .quic import presented_over_quic  # aioquic takes a quarter of a second to load
+
+        chain = await presented_over_quic(target.address, target.port, target.sni)
+        if not chain:
+            raise NonsenseError("it presents no certificate")
+        return Presented(chain, "TLSv1.3")
 
     async def _connect(self, target: Target) -> TcpChannel:
         with trio.move_on_after(self.limits.connect):
