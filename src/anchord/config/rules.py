@@ -48,7 +48,6 @@ NOT_BUILT: dict[Path, object] = {
     ("api", "allow_origins"): [],
     ("dane", "api_connect"): False,
     ("dane", "api_private"): False,
-    ("dane", "ca_file"): "",
     ("log", "queries"): False,
     ("log", "fields"): [],
 }
@@ -166,7 +165,12 @@ def _zone_faults(config: Config, number: int, zone: Zone) -> Iterator[Fault]:
     for position, upstream in enumerate(config.upstreams_of(zone)):
         path = ("zone", number, "upstream", position)
         if upstream.url == "network":
-            yield Fault(path, '"network" is not built yet', "give the URLs of the zone's resolvers")
+            if not zone.allow_plaintext:
+                yield Fault(
+                    path,
+                    "the network's servers are asked in the clear",
+                    "give URLs with tls://, or set allow_plaintext = true in its [[zone]]",
+                )
         else:
             yield from url_faults(path, upstream, zone)
 
