@@ -250,6 +250,11 @@ def limit_flaw(limit: str, name: Name) -> Flaw:
     return Flaw(EdeCode.DNSSEC_BOGUS, text, name, (("limit", limit),))
 
 
+def is_limit(flaw: Flaw) -> bool:
+    """Whether that is why: it says nothing about the data."""
+    return any(fact == "limit" for fact, _ in flaw.facts)
+
+
 def _what(rrset: RRset) -> str:
     return f"{names.to_text(rrset.name)} {rdtypes.to_text(rrset.rdtype)}"
 

@@ -10,7 +10,8 @@ from the top, each by the keys of the zone proven last:
 - a proof that there is none, without the NS bit: no cut; go on;
 - a proof that the name does not exist: there is no cut there or below;
 - no answer, or one that proves nothing: it may be passed over only if a deeper DS answer is proven
-  by the same zone's keys, for then there was no cut in between.
+  by the same zone's keys, for then there was no cut in between. One that goes past a limit is the
+  end: whoever sends such things is not worth more work.
 """
 
 from collections.abc import Iterable
@@ -40,7 +41,7 @@ from .keys import (
 )
 from .limits import Budget
 from .proofs import Proof, prove
-from .rrsig import Signed, limit_flaw, verify_rrset
+from .rrsig import Signed, is_limit, limit_flaw, verify_rrset
 
 EAGER_LABELS = 4
 """Names between a known zone and a signer up to which DNSKEY is asked for along with DS."""
@@ -64,6 +65,8 @@ def find_zone(request: AskZone, context: Context, now: int) -> Asking[ZoneTrust]
     if known is None or not names.is_at_or_below(known.zone, anchor.zone):
         soon = _flight(anchor.zone, names.names_between(anchor.zone, name), request.is_signer)
         known = yield from _enter_anchor(anchor, soon, _step(request, context, now))
+    if known.status is not Status.SECURE:
+        return known
     return (yield from _descend(known, request, context, now))
 
 
@@ -73,11 +76,9 @@ def _step(request: AskZone, context: Context, now: int) -> Work:
 
 
 def _descend(trust: ZoneTrust, request: AskZone, context: Context, now: int) -> Asking[ZoneTrust]:
-    """The walk down from a known zone."""
+    """The walk down from a secure zone."""
     passed_over: list[Skipped] = []
     unprovable: ZoneTrust | None = None
-    if trust.status is not Status.SECURE:
-        return trust
     between = names.names_between(trust.zone, request.name)
     soon = _flight(trust.zone, between, request.is_signer)
     for candidate in between:
@@ -87,6 +88,8 @@ def _descend(trust: ZoneTrust, request: AskZone, context: Context, now: int) -> 
         match found:
             case Skipped():
                 passed_over.append(found)
+                if found.over_limit:
+                    break
                 continue
             case Signed():
                 trust = yield from _enter(found, trust, work)
@@ -158,7 +161,8 @@ def _judge_ds(
     found = yield from prove(claims.no_secure_delegation(name, work), response, trust, work)
     if isinstance(found, Proof):
         return found
-    return Skipped((flaw or found,), is_unanswered=False, over_limit=bool(work.budget.exhausted))
+    flaw = flaw or found
+    return Skipped((flaw,), is_unanswered=False, over_limit=is_limit(flaw))
 
 
 # ------------ Into a zone ------------
@@ -219,7 +223,7 @@ def _prove_key_set(
     checked = yield from verify_rrset(rrset, zone, entry.keys, work)
     if isinstance(checked, Flaw):
         flaws = (*cleared_flags(zone, key_set, checked), checked)
-        return _ended(link, above, Status.BOGUS, *flaws, over_limit=bool(work.budget.exhausted))
+        return _ended(link, above, Status.BOGUS, *flaws, over_limit=is_limit(checked))
     return ZoneTrust(
         zone,
         Status.SECURE,

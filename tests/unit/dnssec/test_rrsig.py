@@ -11,7 +11,7 @@ from anchord.dnssec.asking import Context, Work
 from anchord.dnssec.limits import Budget, Limits
 from anchord.dnssec.memo import Memo
 from anchord.dnssec.replay import Zones
-from anchord.dnssec.rrsig import Signed, verify_rrset
+from anchord.dnssec.rrsig import Signed, is_limit, verify_rrset
 from anchord.lab.keys import REVOKE, Key, derive
 from anchord.lab.sign import sign_rrset
 from anchord.lab.zones import Window
@@ -426,9 +426,11 @@ def test_eight_usable_ones_are_tried_and_not_one_more() -> None:
     assert isinstance(flaw, Flaw)
     assert flaw.code == 6
     assert "too many RRSIGs over one RRset" in flaw.text
+    assert is_limit(flaw)
     flaw = check(replace(made, signatures=tuple(bad(8))))
     assert isinstance(flaw, Flaw)
     assert "does not verify" in flaw.text
+    assert not is_limit(flaw)
 
 
 def test_those_that_cannot_be_used_are_not_among_the_eight() -> None:
@@ -468,16 +470,36 @@ def test_the_narrowest_reason_is_told() -> None:
             assert found == expected
 
 
-def test_keytrap_ends_with_the_budget() -> None:
-    """CVE-2023-50387: 100 keys and 100 signatures of one tag."""
-    keys = [same_tag(KEY, 1 + number % 31) for number in range(100)]
-    made = replace(signed(), signatures=tuple(bad(100)))
+def trap(keys: int, signatures: int) -> tuple[RRset, list[Dnskey]]:
+    """CVE-2023-50387: so many keys of one tag, and so many signatures by it."""
+    made = replace(signed(), signatures=tuple(bad(signatures)))
+    return made, [same_tag(KEY, 1 + number % 31) for number in range(keys)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "signatures", "text"),
+    [
+        (100, 100, "too many RRSIGs over one RRset"),
+        (100, 8, "too many keys with one key tag"),
+        (4, 100, "too many RRSIGs over one RRset"),
+        (4, 8, "too many signatures that do not verify"),
+    ],
+)
+def test_keytrap_ends_with_the_first_limit(keys: int, signatures: int, text: str) -> None:
+    made, known = trap(keys, signatures)
     work = Work(context(), Budget(Limits()), NOW)
-    flaw = check(made, keys, work=work)
-    assert isinstance(flaw, Flaw)
+    asking = verify_rrset(made, ZONE, tuple(known), work)
+    checks = 0
+    try:
+        while True:
+            asking.send(None)
+            checks += 1
+    except StopIteration as done:
+        flaw = done.value
     assert flaw.code == 6
-    assert "too many signatures that do not verify" in flaw.text
-    assert work.budget.exhausted
+    assert text in flaw.text
+    assert is_limit(flaw)
+    assert checks == (17 if "verify" in text else 0)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from anchord.model import names, rdtypes
 from anchord.model.ede import Ede
 from anchord.model.response import Response, RRset, Unanswered
 from anchord.model.verdict import Status
-from support.denials import covering, name
+from support.denials import covering, name, nsec
 from support.judging import (
     DAY,
     Lie,
@@ -721,3 +721,18 @@ def test_signature_checks_of_a_step_are_limited(world: World) -> None:
     assert trust.status is BOGUS
     assert trust.over_limit
     assert "too many signature checks" in reasons(trust)
+
+
+def test_a_step_that_goes_past_a_limit_is_the_end_of_the_walk(world: World) -> None:
+    """Whoever sends such things is not worth more work, whatever may be proven below."""
+    padding = [nsec("z.lab.", f"p{n}.z.lab.", f"p{n}x.z.lab.") for n in range(97)]
+    for lie, text in (
+        (saying(authority=padding), "too many NSEC or NSEC3 records"),
+        (Unanswered(question("b.z.lab"), (), over_limit=True), "too many upstream queries"),
+    ):
+        upstream = Upstream(world, {"b.z.lab DS": lie})
+        trust = find(upstream, "x.a.b.z.lab")
+        assert trust.over_limit
+        assert trust.status.is_failure
+        assert text in reasons(trust)
+        assert upstream.asked[-1] == "b.z.lab. DS"
