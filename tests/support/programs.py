@@ -1,5 +1,6 @@
 """Programs that are not ours: found, started with a configuration of their own, and ended again."""
 
+import os
 import random
 import shutil
 import socket
@@ -31,6 +32,16 @@ def path_of(program: str) -> str:
     if found is None:
         raise FileNotFoundError(program)
     return found
+
+
+def debian_13(program: str) -> str:
+    """The program of Debian 13, where scripts/trixie-root has unpacked it; else the installed one.
+
+    A path or a name that `path_of` finds.
+    """
+    folder = Path(os.environ.get("ANCHORD_PEERS", Path.home() / ".cache/anchord-peers"))
+    starter = folder / "trixie/bin" / program
+    return str(starter) if starter.exists() else program
 
 
 def needs(*programs: str) -> pytest.MarkDecorator:

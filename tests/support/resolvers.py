@@ -82,7 +82,12 @@ remote-control:
 
 @contextmanager
 def unbound(
-    folder: Path, source: Source, *, anchors: str = "", options: tuple[str, ...] = ()
+    folder: Path,
+    source: Source,
+    *,
+    anchors: str = "",
+    options: tuple[str, ...] = (),
+    program: str = "unbound",
 ) -> Iterator[Peer]:
     """Unbound. It validates where it is given trust anchors; `options` are more lines for it."""
     lines = list(options)
@@ -100,7 +105,7 @@ def unbound(
     peer = Peer(port, tls_port, _certificate(folder))
     text = UNBOUND.format(port=port, tls_port=tls_port, folder=folder, server="\n    ".join(lines))
     (folder / "unbound.conf").write_text(text + zones, encoding="utf-8")
-    with server(["unbound", "-d", "-c", str(folder / "unbound.conf")], folder, port=tls_port):
+    with server([program, "-d", "-c", str(folder / "unbound.conf")], folder, port=tls_port):
         yield peer
 
 

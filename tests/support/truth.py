@@ -247,15 +247,16 @@ def path_of(answer: Answer) -> Path:
     passed: list[Name] = []
     while name not in passed:
         passed.append(name)
-        if (name, rdtype) in sets or (rdtype == rdtypes.ANY and _at(sets.values(), name)):
+        is_redirected = any(
+            rrset.rdtype == rdtypes.DNAME and names.is_below(name, rrset.name)
+            for rrset in sets.values()
+        )
+        is_any = rdtype == rdtypes.ANY and not is_redirected and _at(sets.values(), name)
+        if (name, rdtype) in sets or is_any:
             return Path(tuple(passed), ends_in_data=True)
         cname = sets.get((name, rdtypes.CNAME))
         if cname is None:
-            too_long = any(
-                rrset.rdtype == rdtypes.DNAME and names.is_below(name, rrset.name)
-                for rrset in sets.values()
-            )
-            return Path(tuple(passed), ends_in_data=False, is_too_long=too_long)
+            return Path(tuple(passed), ends_in_data=False, is_too_long=is_redirected)
         name = read_target(cname.rdatas[0]).lower()
     return Path(tuple(passed), ends_in_data=False, is_loop=True)
 
