@@ -12,11 +12,13 @@ import dns.rdata
 import dns.rdatatype
 import trio
 
+from anchord.cache.store import Entry
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.clock import SystemClock
 from anchord.model.question import ClientFlags, Question
 from anchord.model.response import RRset
 from anchord.model.verdict import Answer, Checked, Status, Verdict
+from anchord.resolver.resolver import Known
 from anchord.server.binding import HostAndPort, bind
 from anchord.server.counters import Counters
 from anchord.server.handler import Handler
@@ -64,8 +66,12 @@ class PreparedResolver:
     def prepare(self, answer: Answer) -> None:
         self.prepared[answer.question] = answer
 
-    def known(self, question: Question, flags: ClientFlags) -> Answer | None:
+    def known(self, question: Question, flags: ClientFlags) -> Known | None:
         del question, flags
+        return None
+
+    def fresh(self, question: Question) -> Entry | None:
+        del question
         return None
 
     async def resolve(self, question: Question, flags: ClientFlags) -> Answer:

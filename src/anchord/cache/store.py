@@ -21,18 +21,18 @@ class Entry:
     """An answer and its times, in seconds of the monotonic clock.
 
     `stored_at` is when it came, `expires_at` when it may no longer be given to anyone; the entry
-    is fresh before that. `answer` is as it was last `aged`. `size` is what the entry takes in
-    memory, in octets.
+    is fresh before that. `answer` is as it was last `aged`, to `age` seconds. `size` is what the
+    entry takes in memory, in octets.
     """
 
-    __slots__ = ("_seconds", "answer", "expires_at", "size", "stored_at")
+    __slots__ = ("age", "answer", "expires_at", "size", "stored_at")
 
     def __init__(self, answer: Answer, now: float, size: int) -> None:
         self.stored_at = now
         self.expires_at = now + answer.ttl
         self.size = size
         self.answer = answer
-        self._seconds = 0
+        self.age = 0
 
     def aged(self, now: float) -> Answer:
         """The answer with every TTL lower by the whole seconds since it was stored, at least 0.
@@ -41,9 +41,9 @@ class Entry:
         entry never holds two.
         """
         seconds = int(now - self.stored_at)
-        if seconds > self._seconds:
-            self.answer = _older(self.answer, seconds - self._seconds)
-            self._seconds = seconds
+        if seconds > self.age:
+            self.answer = _older(self.answer, seconds - self.age)
+            self.age = seconds
         return self.answer
 
 

@@ -14,6 +14,7 @@ Whatever the data say or the world does, there is an `Answer` at the end.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import NamedTuple
 
 import trio
 
@@ -66,6 +67,13 @@ class Settings:
     timeout: float = 4.0
 
 
+class Known(NamedTuple):
+    """An answer that is there already, and the cache entry that it is from if it is from one."""
+
+    answer: Answer
+    entry: Entry | None = None
+
+
 class Resolver:
     """Answers questions. Its work in flight runs in `nursery`, and ends with it."""
 
@@ -102,17 +110,23 @@ class Resolver:
             return await self._special_answer(special, flags)
         return await self._answer(question, flags)
 
-    def known(self, question: Question, flags: ClientFlags) -> Answer | None:
+    def known(self, question: Question, flags: ClientFlags) -> Known | None:
         """The same answer, where nobody has to be asked: a local name, or a fresh cache entry."""
         local = self._hosts(question)
         if local is not None:
-            return local
+            return Known(local)
         special = self._special.answer(question)
         if special is not None:
-            return None if _needs_proof(special, flags) else special.answer
+            return None if _needs_proof(special, flags) else Known(special.answer)
         now = self._clock.monotonic()
         entry = self.cache.find(question, now)
-        return _told(entry, now) if entry else None
+        return Known(_told(entry, now), entry) if entry else None
+
+    def fresh(self, question: Question) -> Entry | None:
+        """The cache entry that `known` would tell now, if it would tell one."""
+        if self._hosts(question) is not None or self._special.answer(question) is not None:
+            return None
+        return self.cache.find(question, self._clock.monotonic())
 
     def flush(self, name: Name | None = None) -> int:
         """Forget a name and what is below it, or everything; returns how many answers went."""

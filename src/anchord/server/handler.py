@@ -15,12 +15,14 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
 
+from anchord.cache.store import Entry
 from anchord.model import rcodes
 from anchord.model.clock import Clock
 from anchord.model.ede import Ede, EdeCode
 from anchord.model.question import ClientFlags, Question
 from anchord.model.verdict import Answer, Status, Verdict
 from anchord.resolver.reply import extended_errors, render
+from anchord.resolver.resolver import Known
 from anchord.wire.framing import LONGEST_MESSAGE
 from anchord.wire.message import CD, RD, Query, Rejection, is_truncated, read_query
 from anchord.wire.options import PAYLOAD, SMALLEST_PAYLOAD, Edns, asks_for_keepalive, keepalive
@@ -43,8 +45,11 @@ class Transport(Enum):
 class Resolver(Protocol):
     """What answers questions."""
 
-    def known(self, question: Question, flags: ClientFlags) -> Answer | None:
+    def known(self, question: Question, flags: ClientFlags) -> Known | None:
         """The answer, where it is there already and nobody has to be asked. Never raises."""
+
+    def fresh(self, question: Question) -> Entry | None:
+        """The cache entry that `known` would tell now, if it would tell one. Never raises."""
 
     async def resolve(self, question: Question, flags: ClientFlags) -> Answer:
         """The answer; one with a failing verdict where nothing can be had. Never raises."""
@@ -77,7 +82,7 @@ class Handler:
         self._reported: set[tuple[object, ...]] = set()
         self.counters = counters
         self.limits = limits or Limits()
-        self.front = Front(clock, counters)
+        self.front = Front(clock, counters, self._fresh)
 
     def use(self, resolver: Resolver) -> None:
         """From now on another resolver answers; what the one before has said is forgotten."""
@@ -98,14 +103,14 @@ class Handler:
             return self._rejected(read, transport)
         return self._pending(read, transport)
 
-    def known(self, pending: Pending) -> Answer | None:
+    def known(self, pending: Pending) -> Known | None:
         """The resolver's answer, where it is there already."""
         question, flags = pending.query.question, pending.query.flags
         try:
             return self._resolver.known(question, flags)
         except Exception as bug:  # noqa: BLE001 - the per-query border
             self._report(bug)
-            return _buggy(question)
+            return Known(_buggy(question))
 
     async def resolve(self, pending: Pending) -> Answer:
         """The resolver's answer; one that says so where the resolver has a bug."""
@@ -131,6 +136,13 @@ class Handler:
         for ede in extended_errors(answer):
             counters.explained(ede.code)
         return reply
+
+    def _fresh(self, question: Question) -> Entry | None:
+        try:
+            return self._resolver.fresh(question)
+        except Exception as bug:  # noqa: BLE001 - the per-query border
+            self._report(bug)
+            return None
 
     def _rejected(self, rejection: Rejection, transport: Transport) -> bytes:
         self.counters.rejected += 1

@@ -13,7 +13,7 @@ import socket
 
 import trio
 
-from anchord.model.verdict import Answer
+from anchord.resolver.resolver import Known
 
 from .batch import Address, Batch, open_batch
 from .handler import Handler, Pending, Transport
@@ -26,6 +26,10 @@ calls."""
 
 FEW = 8
 """Datagrams of a batch below which they are taken one by one again."""
+
+VERY_MANY = 1024
+"""Datagrams that must come without a pause after several batches that were tried in vain: a few
+clients that ask again and again make a long streak, and no large batch."""
 
 
 async def serve_datagrams(sock: socket.socket, handler: Handler, stop: trio.Event) -> None:
@@ -44,7 +48,10 @@ async def serve_datagrams(sock: socket.socket, handler: Handler, stop: trio.Even
 
 
 class _Listener:
-    """The datagrams of one socket. `_streak` counts those that came without a pause."""
+    """The datagrams of one socket.
+
+    `_streak` counts those that came without a pause, `_enough` is when to try a batch.
+    """
 
     def __init__(self, sock: socket.socket, handler: Handler, answers: trio.Nursery) -> None:
         self._socket = sock
@@ -55,6 +62,7 @@ class _Listener:
         self._answers = answers
         self._batch = open_batch(sock, longest=handler.limits.longest_datagram)
         self._streak = 0
+        self._enough = MANY
         self._is_watched = False
         self._in_flight = 0
         self._has_warned = False
@@ -72,7 +80,7 @@ class _Listener:
         self._front.tick()
         left = self._limits.turn
         while left > 0:
-            if self._batch is not None and self._streak >= MANY:
+            if self._batch is not None and self._streak >= self._enough:
                 taken = self._take_batch(self._batch)
                 if taken < FEW:
                     self._streak = 0
@@ -116,8 +124,11 @@ class _Listener:
             logger.debug("nothing received: %s", error)
             return 0
         if self._is_watched and taken.total >= FEW:
+            self._enough = MANY
             self._is_watched = False
             trio.lowlevel.notify_closing(self._socket)
+        elif self._is_watched:
+            self._enough = min(2 * self._enough, VERY_MANY)
         self._counters.udp_queries += taken.total
         self._counters.unsent += taken.unsent
         for message, address in taken.unknown:
@@ -125,12 +136,12 @@ class _Listener:
         return taken.total
 
     def _take(self, message: bytes, address: Address) -> None:
-        """Answers a query that the front does not know, at once or in a task of its own."""
-        received = self._handler.receive(message, Transport.UDP)
+        """Answers what was not asked in this second, at once or in a task of its own."""
+        received = self._front.renewed(message) or self._handler.receive(message, Transport.UDP)
         if isinstance(received, Pending):
-            answer = self._handler.known(received)
-            if answer is not None:
-                self._reply(message, received, answer, address)
+            known = self._handler.known(received)
+            if known is not None:
+                self._reply(message, received, known, address)
             elif self._in_flight < self._limits.datagrams_in_flight:
                 self._in_flight += 1
                 self._answers.start_soon(self._resolve, message, received, address)
@@ -151,12 +162,12 @@ class _Listener:
         finally:
             self._in_flight -= 1
             self._has_warned = self._has_warned and self._in_flight > 0
-        self._reply(message, pending, answer, address)
+        self._reply(message, pending, Known(answer), address)
 
-    def _reply(self, message: bytes, pending: Pending, answer: Answer, address: Address) -> None:
-        reply = self._handler.render(pending, answer)
+    def _reply(self, message: bytes, pending: Pending, known: Known, address: Address) -> None:
+        reply = self._handler.render(pending, known.answer)
         self._send(reply, address)
-        self._front.remember(message, reply, answer)
+        self._front.remember(message, reply, *known)
 
     def _send(self, reply: bytes, address: Address) -> None:
         try:

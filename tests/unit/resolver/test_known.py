@@ -19,7 +19,12 @@ WORLD = world_of(
 
 
 def known(resolver: Resolver, name: str, rdtype: str = "A", **flags: bool) -> Answer | None:
-    return resolver.known(question(name, rdtype), ClientFlags(**flags))
+    """What is known; the entry that `fresh` tells is the one that it is from."""
+    asked = question(name, rdtype)
+    found = resolver.known(asked, ClientFlags(**flags))
+    entry = resolver.fresh(asked)
+    assert entry is (found.entry if found else None)
+    return found.answer if found else None
 
 
 @in_fast_motion
@@ -55,7 +60,7 @@ async def test_what_is_not_known_is_asked_of_nobody_and_counted_once() -> None:
         assert upstream.heard == []
         await ask(resolver, "good.lab")
         assert known(resolver, "good.lab")
-        assert (resolver.cache.hits, resolver.cache.misses) == (1, 1)
+        assert (resolver.cache.hits, resolver.cache.misses) == (2, 1)
 
 
 @pytest.mark.parametrize("name", ["localhost", "printer.local", "1.0.0.127.in-addr.arpa"])

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from anchord.model.clock import SystemClock
 from anchord.model.question import ClientFlags, Question
-from anchord.model.verdict import Answer, Status
+from anchord.model.verdict import Status
+from anchord.resolver.resolver import Known
 from anchord.server.counters import Counters
 from anchord.server.handler import Handler, Pending, Transport
 from anchord.server.limits import Limits
@@ -287,15 +288,15 @@ def test_a_bug_in_reading_is_met_with_silence_and_no_end(
 
 def test_a_bug_in_what_is_known_costs_its_own_client_a_servfail() -> None:
     class Buggy(PreparedResolver):
-        def known(self, question: Question, flags: ClientFlags) -> Answer | None:
+        def known(self, question: Question, flags: ClientFlags) -> Known | None:
             raise ZeroDivisionError(question, flags)
 
     door = handler(Buggy())
     pending = door.receive(make_query("www.example.").to_wire(), Transport.UDP)
     assert isinstance(pending, Pending)
-    answer = door.known(pending)
-    assert answer is not None
-    assert dns.message.from_wire(door.render(pending, answer)).rcode() == dns.rcode.SERVFAIL
+    known = door.known(pending)
+    assert known is not None
+    assert dns.message.from_wire(door.render(pending, known.answer)).rcode() == dns.rcode.SERVFAIL
     assert door.counters.bugs == 1
 
 

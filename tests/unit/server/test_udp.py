@@ -13,7 +13,11 @@ import dns.rcode
 import pytest
 import trio
 
+from anchord.cache.store import AnswerCache, Entry
+from anchord.model.clock import SystemClock
+from anchord.model.question import ClientFlags, Question
 from anchord.model.verdict import Status
+from anchord.resolver.resolver import Known
 from anchord.server.limits import Limits
 from support.doors import (
     SOON,
@@ -96,6 +100,36 @@ async def test_a_flushed_front_asks_the_resolver_again() -> None:
         doors.handler.front.clear()
         await client.ask(wire)
         assert len(doors.resolver.asked) == 2
+
+
+async def test_what_the_cache_has_needs_no_question_and_its_reply_is_made_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, cache = SystemClock(), AnswerCache(1 << 20)
+    answer = answer_of(rrset("www.example.", "A", "192.0.2.1"))
+    cache.put(answer.question, answer, clock.monotonic())
+
+    def fresh(question: Question) -> Entry | None:
+        return cache.find(question, clock.monotonic())
+
+    def known(question: Question, flags: ClientFlags) -> Known | None:
+        entry = fresh(question)
+        assert flags.recursion_desired
+        return Known(entry.aged(clock.monotonic()), entry) if entry else None
+
+    async with open_doors() as doors, Datagrams(doors.addresses[4]) as client:
+        monkeypatch.setattr(doors.resolver, "known", known)
+        monkeypatch.setattr(doors.resolver, "fresh", fresh)
+        wire = make_query("www.example.").to_wire()
+        ttls = []
+        with trio.fail_after(SOON):
+            while 299 not in ttls:
+                reply = dns.message.from_wire(await client.ask(wire))
+                ttls.append(reply.answer[0].ttl)
+                await trio.sleep(0.1)
+        assert set(ttls) == {300, 299}
+        assert doors.resolver.asked == []
+        assert doors.counters.front_hits == len(ttls) - 1
 
 
 async def test_a_failure_is_asked_for_again_each_time() -> None:
