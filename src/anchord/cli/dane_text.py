@@ -74,6 +74,10 @@ def mail_lines(mail: MailResult) -> Iterator[str]:
     security = paint(mail.mx_security, _security_colour(mail.mx_security), sys.stdout)
     yield f"{mail.domain}: MX {security}, policy {paint(mail.policy, colour, sys.stdout)}"
     yield f"  {mail.reason or POLICIES[mail.policy]}"
+    refused = [check for check in mail.mx if check.result in (Result.MISMATCH, Result.BOGUS)]
+    if refused:
+        told = f"{len(refused)} of {len(mail.mx)} hosts would get no mail"
+        yield f"  {paint(told, Colour.RED, sys.stdout)}"
     for check in mail.mx:
         preference = "" if check.preference is None else f"{check.preference} "
         yield ""

@@ -35,6 +35,9 @@ SHORTEST_TTL = 300
 SOON = 86_400
 """Seconds before a signature's end at which it should have been renewed."""
 
+SHOWN_DATA = 16
+"""Characters of a record's data that tell it from others."""
+
 SAME_KEY_PORTS = {465: "", 587: "submission", 993: ""}
 """Ports of a mail server where the same key often serves, with the protocol to ask for TLS."""
 
@@ -98,7 +101,8 @@ def _result(scene: _Scene) -> Iterator[Finding]:
     elif check.result is Result.UNREACHABLE:
         yield Finding(Severity.WARNING, f"no server could be judged: {check.reason}")
     for address in check.addresses:
-        if address.result is Result.MISMATCH and check.result is Result.MISMATCH:
+        is_apart = (address.reason, len(check.addresses)) != (check.reason, 1)
+        if address.result is Result.MISMATCH and is_apart:
             yield Finding(Severity.ERROR, f"{address.address}: {address.reason}")
     for warning in check.warnings:
         yield Finding(Severity.WARNING, warning)
@@ -157,7 +161,8 @@ def _rollover(scene: _Scene) -> Iterator[Finding]:
     for record in idle:
         yield Finding(
             Severity.HINT,
-            f"record {record} fits nothing on any address: the next key, or a forgotten one?",
+            f"record {record.form} {record.data.hex()[:SHOWN_DATA]}… fits nothing on any address: "
+            "the next key, or a forgotten one?",
         )
     own = {(r.usage, r.data) for r in usable if r.usage in (Usage.DANE_EE, Usage.PKIX_EE)}
     above = [r for r in usable if r.usage in (Usage.DANE_TA, Usage.PKIX_TA)]
