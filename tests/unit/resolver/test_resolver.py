@@ -9,7 +9,7 @@ from anchord.dnssec.anchors import NegativeAnchor, TrustAnchors
 from anchord.lab.plan import Plan
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.ede import Ede
-from anchord.model.question import ClientFlags, Question
+from anchord.model.question import Question
 from anchord.model.response import Response
 from anchord.model.verdict import Answer, Status
 from anchord.resolver.local import address_rrsets, local_answer
@@ -350,24 +350,6 @@ async def test_an_answer_that_may_not_be_kept_is_not() -> None:
         for _ in range(2):
             assert (await ask(resolver, "www.loose.lab")).ttl == 0
     assert one.asked.count("www.loose.lab. A") == 2
-
-
-async def test_what_is_known_can_be_had_without_waiting() -> None:
-    async with open_resolver(WORLD, upstream(), hosts=hosts) as resolver:
-        flags, with_do = ClientFlags(), ClientFlags(dnssec_ok=True)
-        www, gone = question("www.good.lab"), question("x.test")
-        assert resolver.known(www, flags) is None
-        asked = await resolver.resolve(www, flags)
-        assert resolver.known(www, flags) == asked
-        for local in (question("printer.good.lab"), question("localhost"), gone):
-            answer = resolver.known(local, flags)
-            assert answer is not None
-            assert codes(answer) == [29]
-        assert resolver.known(gone, with_do) is None  # the root's proof is to be had first
-        await ask(resolver, "expired.lab")
-        failure = resolver.known(question("expired.lab"), flags)
-        assert failure is not None
-        assert codes(failure) == [7, 13]
 
 
 # ------------ Without recursion ------------
