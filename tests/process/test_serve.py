@@ -5,6 +5,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import dns.message
@@ -73,8 +74,13 @@ def test_it_listens_nowhere_else(daemon: Daemon) -> None:
 
 
 def _inodes(pid: int) -> set[str]:
-    links = (str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir())
-    return {link[8:-1] for link in links if link.startswith("socket:")}
+    found = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile, so it does not listen
+            link = str(entry.readlink())
+            if link.startswith("socket:"):
+                found.add(link[8:-1])
+    return found
 
 
 def _table(name: str) -> Iterator[tuple[str, str, str]]:

@@ -49,7 +49,7 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Install, or say what would be done."""
     machine = Machine(arguments.root)
-    request = _request(arguments)
+    request = request_of(arguments)
     if arguments.dry_run:
         planned = takeover.plans(machine, request)
         if arguments.json:
@@ -67,10 +67,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def add_system_options(parser: argparse.ArgumentParser) -> None:
     """The options that all commands have that touch the system."""
-    parser.add_argument("--config", metavar="FILE", type=Path)
+    add_config_option(parser)
     parser.add_argument(
         "--root", metavar="DIR", type=Path, default=Path("/"), help="the system tree below DIR"
     )
+
+
+def add_config_option(parser: argparse.ArgumentParser) -> None:
+    """`--config`."""
+    parser.add_argument("--config", metavar="FILE", type=Path)
 
 
 def load_for_service(arguments: argparse.Namespace) -> Loaded:
@@ -95,7 +100,9 @@ def report_as_json(report: Report) -> dict[str, object]:
     }
 
 
-def _request(arguments: argparse.Namespace) -> Request:
+def request_of(arguments: argparse.Namespace) -> Request:
+    """What is asked for, by options that a command may not have and the configuration."""
+    options = vars(arguments)
     config = load_for_service(arguments).config
     zones = [record.zone for record in trust_anchors(config.dnssec.trust_anchors)]
 
@@ -110,10 +117,10 @@ def _request(arguments: argparse.Namespace) -> Request:
         addresses=tuple((str(dns.address), dns.port) for dns in config.listen.dns),
         zone=min(zones, key=names.label_count),
         executable=os.path.realpath(Path(sys.prefix) / "bin" / "anchord"),
-        with_dns=not arguments.service_only,
-        with_service=not arguments.dns_only,
-        backend=arguments.backend,
-        in_place=arguments.in_place,
+        with_dns=not options.get("service_only", False),
+        with_service=not options.get("dns_only", False),
+        backend=options.get("backend", "auto"),
+        in_place=options.get("in_place", False),
         count_queries=count_queries,
     )
 

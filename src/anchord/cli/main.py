@@ -23,13 +23,16 @@ COMMANDS = {
     "lab": "start a small signed internet, to try everything without a network",
     "install": "make anchord a service and this system's resolver",
     "uninstall": "give the system's DNS back, and remove the service",
+    "status": "what is in force: the service, the system's DNS, a proof of each way",
+    "pause": "let the network's own servers answer for a while, unchecked",
+    "resume": "end a pause",
     "stats": "show the daemon's counters and upstreams",
     "flush": "empty the daemon's cache, or forget one name",
 }
 """Every command, with its line in `anchord --help`."""
 
 NOT_BUILT = (
-    "trace", "why", "status", "pause", "resume", "anchors", "log",
+    "trace", "why", "anchors", "log",
     "doctor", "trust",
 )  # fmt: skip
 """Commands that are settled and refuse for now."""

@@ -1,6 +1,7 @@
 """`anchord serve`: the resolver in the foreground."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -38,7 +39,8 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal says stop."""
-    loaded = load(arguments.config, listen=arguments.listen, upstreams=arguments.upstream)
+    read = partial(load, arguments.config, listen=arguments.listen, upstreams=arguments.upstream)
+    loaded = read()
     log.configure(loaded.config.log.level)
-    trio.run(serve, loaded)
+    trio.run(serve, loaded, read)
     return 0

@@ -9,6 +9,7 @@ from anchord.model.names import Name
 
 from .control import Command
 from .stats import Stats
+from .switch import Switch
 
 
 def commands(stats: Stats, flush: Callable[[Name | None], int]) -> dict[str, Command]:
@@ -26,6 +27,22 @@ def commands(stats: Stats, flush: Callable[[Name | None], int]) -> dict[str, Com
         return {"answers": flush(None if text is None else _name(str(text)))}
 
     return {"stats": stats_command, "flush": flush_command}
+
+
+def pause_commands(switch: Switch) -> dict[str, Command]:
+    """The part of the table that gives DNS to the network for a while."""
+
+    async def pause_command(request: Mapping[str, Any]) -> object:
+        seconds = request.get("seconds")
+        if not isinstance(seconds, int | float):
+            raise AnchordError("seconds are missing", where="pause")
+        await switch.pause(seconds)
+        return {"seconds": switch.pause_left}
+
+    async def resume_command(_request: Mapping[str, Any]) -> object:
+        return {"was_paused": await switch.resume()}
+
+    return {"pause": pause_command, "resume": resume_command}
 
 
 def _name(text: str) -> Name:

@@ -1,8 +1,9 @@
 """From a configuration to running parts: the only place where everything meets."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import trio
 
@@ -25,6 +26,7 @@ from anchord.upstream.base import Upstream
 from anchord.upstream.build import build_upstreams
 
 from .negative import negative_anchors, state_folder
+from .network import NETWORK, NetworkUpstream, NetworkWatch
 
 logger = logging.getLogger(__name__)
 
@@ -43,16 +45,21 @@ def clock_of(config: Config) -> Clock:
 
 
 @asynccontextmanager
-async def open_resolver(loaded: Loaded, clock: Clock) -> AsyncIterator[Resolver]:
+async def open_resolver(
+    loaded: Loaded, clock: Clock, network: NetworkWatch | None = None, *, is_paused: bool = False
+) -> AsyncIterator[Resolver]:
     """A resolver as configured, with its upstreams; all of it ends with the context.
 
-    Raises AnchordError for trust anchors or an OpenSSL that cannot be used; for upstreams, in an
-    exception group.
+    `network` tells the servers of `upstream = ["network"]`; without it they are read once. A paused
+    resolver asks the network's servers for everything and checks nothing. Raises AnchordError for
+    trust anchors or an OpenSSL that cannot be used; for upstreams, in an exception group.
     """
     config = loaded.config
     settings = _settings(loaded, clock)
+    if is_paused:
+        settings = replace(settings, anchors=TrustAnchors(()))
     async with trio.open_nursery() as nursery:
-        routes = _routes(loaded, nursery)
+        routes = _paused(network, nursery) if is_paused else _routes(loaded, network, nursery)
         hosts = HostsFile(hosts_path(config.hosts.file))
         resolver = Resolver(
             settings,
@@ -115,19 +122,39 @@ def _anchors(loaded: Loaded, clock: Clock) -> TrustAnchors:
     return trust_anchors(records, [*negative, *insecure])
 
 
-def _routes(loaded: Loaded, nursery: trio.Nursery) -> Routes:
+def _paused(network: NetworkWatch | None, nursery: trio.Nursery) -> Routes:
+    assert network is not None
+    return Routes([NetworkUpstream(network, None, nursery)])
+
+
+def _routes(loaded: Loaded, network: NetworkWatch | None, nursery: trio.Nursery) -> Routes:
     """The general upstreams, and those of each zone; a zone shares none with another."""
     config = loaded.config
+    if network is None and any(NETWORK in zone.upstream for zone in config.zone):
+        network = NetworkWatch()
+        network.read()
     general = _upstreams(loaded.upstreams, nursery, config.forward, config.forward)
     zones = [
         Route(
             zone.domain,
-            tuple(_upstreams(config.upstreams_of(zone), nursery, config.forward, zone)),
+            tuple(_zone_upstreams(config, zone, network, nursery)),
             is_checked=zone.dnssec == "validate",
         )
         for zone in config.zone
     ]
     return Routes(general, zones)
+
+
+def _zone_upstreams(
+    config: Config, zone: Zone, network: NetworkWatch | None, nursery: trio.Nursery
+) -> Iterator[Upstream]:
+    """In the order in which they are written."""
+    for table in config.upstreams_of(zone):
+        if table.url == NETWORK:
+            assert network is not None
+            yield NetworkUpstream(network, zone.domain, nursery)
+        else:
+            yield from _upstreams((table,), nursery, config.forward, zone)
 
 
 def _upstreams(

@@ -1,4 +1,4 @@
-"""What the service manager is told (sd_notify(3)): ready, reloading, stopping.
+"""What the service manager is told (sd_notify(3)): ready, reloading, alive, stopping.
 
 Datagrams to the Unix socket that `NOTIFY_SOCKET` names. Without that variable nobody wants to know.
 """
@@ -25,6 +25,21 @@ def reloading() -> None:
 def stopping() -> None:
     """The daemon is about to end."""
     _send("STOPPING=1")
+
+
+def alive() -> None:
+    """The daemon has just proved that it serves."""
+    _send("WATCHDOG=1")
+
+
+def watchdog_seconds() -> float | None:
+    """How long the manager waits for `alive`; None where it does not (sd_watchdog_enabled(3))."""
+    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None
+    try:
+        return int(os.environ["WATCHDOG_USEC"]) / 1e6
+    except (KeyError, ValueError):
+        return None
 
 
 def _send(state: str) -> None:

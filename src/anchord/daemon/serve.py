@@ -8,31 +8,33 @@ import dataclasses
 import logging
 import signal
 import socket
+from collections.abc import Callable
 from contextlib import ExitStack
-from functools import partial
 
 import trio
 
 from anchord.config.load import Loaded
 from anchord.model.clock import Clock
-from anchord.model.names import Name
 from anchord.resolver.resolver import Resolver
 from anchord.server.binding import Door, bind, inherited_sockets, written
-from anchord.server.counters import Counters
-from anchord.server.handler import Handler
 from anchord.server.listeners import serve as serve_doors
 
-from . import control, notify
-from .commands import commands
-from .compose import clock_of, open_resolver
+from . import control, notify, watchdog
+from .commands import commands, pause_commands
+from .compose import clock_of
 from .control_client import socket_path
-from .stats import Stats
+from .network import NetworkWatch
+from .stats import Section, Stats
+from .switch import Switch
 
 logger = logging.getLogger(__name__)
 
 
-async def serve(loaded: Loaded) -> None:
-    """Runs the resolver until a signal ends it. Raises AnchordError where it cannot start."""
+async def serve(loaded: Loaded, reload: Callable[[], Loaded] | None = None) -> None:
+    """Runs the resolver until a signal ends it. Raises AnchordError where it cannot start.
+
+    `reload` reads the configuration again, at SIGHUP; without it there is nothing to read.
+    """
     config = loaded.config
     clock = clock_of(config)
     for warning in loaded.warnings:
@@ -46,25 +48,32 @@ async def serve(loaded: Loaded) -> None:
         control_socket = _bind_control(loaded)
         if control_socket:
             bound.callback(control.release, control_socket)
-        await _serve(loaded, clock, doors, control_socket)
+        async with trio.open_nursery() as nursery:
+            switch = Switch(loaded, clock, NetworkWatch(), nursery, reload or (lambda: loaded))
+            await _serve(switch, clock, doors, control_socket, nursery)
+            nursery.cancel_scope.cancel()
     logger.info("stopped")
 
 
 async def _serve(
-    loaded: Loaded, clock: Clock, doors: tuple[Door, ...], control_socket: socket.socket | None
+    switch: Switch,
+    clock: Clock,
+    doors: tuple[Door, ...],
+    control_socket: socket.socket | None,
+    nursery: trio.Nursery,
 ) -> None:
     """The life between binding and closing."""
-    async with open_resolver(loaded, clock) as resolver, trio.open_nursery() as nursery:
-        stop = trio.Event()
-        await nursery.start(_stop_on_signal, stop)
-        handler = Handler(resolver, clock, Counters())
-        if control_socket:
-            table = commands(_stats(handler, resolver, clock), partial(_flush, handler, resolver))
-            nursery.start_soon(control.serve, control_socket, table)
-        logger.info("ready", extra={"dns": ",".join(written(door.address) for door in doors)})
-        notify.ready()
-        await serve_doors(doors, handler, stop)
-        nursery.cancel_scope.cancel()
+    await switch.start()
+    stop = trio.Event()
+    await nursery.start(_heed_signals, stop, switch)
+    if control_socket:
+        table = commands(_stats(switch, clock), switch.flush) | pause_commands(switch)
+        nursery.start_soon(control.serve, control_socket, table)
+    if seconds := notify.watchdog_seconds():
+        nursery.start_soon(watchdog.feed, doors[0].address, seconds)
+    logger.info("ready", extra={"dns": ",".join(written(door.address) for door in doors)})
+    notify.ready()
+    await serve_doors(doors, switch.handler, stop)
 
 
 def _bind_doors(loaded: Loaded) -> tuple[Door, ...]:
@@ -96,26 +105,39 @@ def _bind_control(loaded: Loaded) -> socket.socket | None:
         return None
 
 
-def _stats(handler: Handler, resolver: Resolver, clock: Clock) -> Stats:
+def _stats(switch: Switch, clock: Clock) -> Stats:
     stats = Stats(clock)
-    stats.add("dns", handler.counters.snapshot)
-    stats.add("cache", resolver.counts)
-    for name, upstream in resolver.upstreams.items():
-        stats.add(name, partial(dataclasses.asdict, upstream.counters))
+    stats.add("dns", switch.handler.counters.snapshot)
+    stats.add_group(lambda: _resolver_sections(switch.resolver))
+    stats.add("state", lambda: {"pause_left": round(switch.pause_left)})
     return stats
 
 
-def _flush(handler: Handler, resolver: Resolver, name: Name | None) -> int:
-    handler.front.clear()
-    return resolver.flush(name)
+def _resolver_sections(resolver: Resolver) -> dict[str, Section]:
+    """Those of the resolver that is in force now."""
+    upstreams = resolver.upstreams.items()
+    return {
+        "cache": resolver.counts(),
+        **{name: dataclasses.asdict(upstream.counters) for name, upstream in upstreams},
+    }
 
 
-async def _stop_on_signal(
-    stop: trio.Event, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+async def _heed_signals(
+    stop: trio.Event,
+    switch: Switch,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    """SIGHUP reloads, the others end."""
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if hasattr(signal, "SIGHUP"):
+        numbers.append(signal.SIGHUP)
+    with trio.open_signal_receiver(*numbers) as signals:
         task_status.started()
         async for number in signals:
+            if number not in {signal.SIGTERM, signal.SIGINT}:
+                await switch.reload()
+                continue
             logger.info("stopping", extra={"signal": signal.Signals(number).name})
             notify.stopping()
             stop.set()

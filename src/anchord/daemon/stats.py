@@ -21,15 +21,23 @@ class Stats:
         self._clock = clock
         self._started = clock.monotonic()
         self._sections: dict[str, Callable[[], Section]] = {"daemon": self._daemon}
+        self._groups: list[Callable[[], Mapping[str, Section]]] = []
 
     def add(self, name: str, read: Callable[[], Section]) -> None:
         """Adds a part; `read` is called for each snapshot."""
         assert name not in self._sections
         self._sections[name] = read
 
+    def add_group(self, read: Callable[[], Mapping[str, Section]]) -> None:
+        """Adds parts that come and go, by their names."""
+        self._groups.append(read)
+
     def snapshot(self) -> dict[str, dict[str, int | float | str]]:
         """Every section with its counts."""
-        return {name: dict(read()) for name, read in self._sections.items()}
+        sections = {name: dict(read()) for name, read in self._sections.items()}
+        for group in self._groups:
+            sections |= {name: dict(section) for name, section in group().items()}
+        return sections
 
     def _daemon(self) -> Section:
         return {

@@ -47,7 +47,7 @@ def plan(
     if decision.backend in {"resolved", "file"}:
         detect.refuse(facts, in_place=in_place)
     steps = _PLANS[decision.backend](machine, facts, addresses)
-    return Plan("dns", decision.backend, decision.reasons, tuple(steps), tuple(_notes(facts)))
+    return Plan("dns", decision.backend, decision.reasons, tuple(steps), tuple(notes(facts)))
 
 
 def _check_choice(facts: Facts, backend: str) -> None:
@@ -178,18 +178,18 @@ _PLANS: dict[str, Callable[[Machine, Facts, Sequence[str]], list[Step]]] = {
 }
 
 
-def _notes(facts: Facts) -> list[str]:
-    notes = []
+def notes(facts: Facts) -> list[str]:
+    """What people must know of this system, and no step can do."""
+    told = []
     if facts.has_docker:
-        notes.append(
+        told.append(
             "Docker: containers on the default bridge cannot reach a resolver on loopback, and"
             " Docker gives them 8.8.8.8 instead; to choose, put"
             ' "dns": ["ADDRESS"] into /etc/docker/daemon.json'
         )
     if facts.container:
-        notes.append(
+        told.append(
             f"this is a container ({facts.container}): its DNS may be set anew from outside"
             " at the next start"
         )
-    notes += [f"another program has a hand in DNS: {path}" for path in facts.others]
-    return notes
+    return told + [f"another program has a hand in DNS: {path}" for path in facts.others]

@@ -140,11 +140,13 @@ def locked(machine: Machine) -> Iterator[None]:
             raise SystemRefusal("another anchord has just changed the system", remedy="try again")
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
-        yield
-        if [entry.name for entry in folder.iterdir()] == [lock.name]:
-            lock.unlink()
-            with suppress(OSError):
-                folder.rmdir()
+        try:
+            yield
+        finally:
+            if [entry.name for entry in folder.iterdir()] == [lock.name]:
+                lock.unlink()
+                with suppress(OSError):
+                    folder.rmdir()
     finally:
         os.close(fd)
 

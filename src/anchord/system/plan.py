@@ -89,8 +89,13 @@ class ReplaceFile(Struct, frozen=True, tag="replace-file"):
     @property
     def kept(self) -> str:
         """The second name of the original."""
-        path = PurePosixPath(self.path)
-        return str(path.with_name(f".{path.name}.anchord-orig"))
+        return self.kept_name(self.path)
+
+    @staticmethod
+    def kept_name(path: str) -> str:
+        """The second name of what was at `path`."""
+        original = PurePosixPath(path)
+        return str(original.with_name(f".{original.name}.anchord-orig"))
 
     def describe(self, machine: Machine) -> Iterator[str]:
         """Lines for people."""

@@ -25,7 +25,7 @@ from .machine import Machine
 HostAndPort = tuple[str, int]
 
 ANSWER_TIME = 5.0
-"""Seconds for one answer: a cold chain over a handshake, twice."""
+"""Seconds for an answer of a service that runs: a cold chain over a handshake, twice."""
 
 START_TIME = 20.0
 """Seconds for a service that has just been started to answer."""
@@ -46,7 +46,7 @@ class Proof:
 
 
 def through_listeners(
-    addresses: Sequence[HostAndPort], zone: Name, *, patience: float = START_TIME
+    addresses: Sequence[HostAndPort], zone: Name, *, patience: float
 ) -> list[Proof]:
     """A proven answer from each address over UDP and TCP. Raises NotProvenError."""
     deadline = time.monotonic() + patience

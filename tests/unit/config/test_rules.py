@@ -132,10 +132,14 @@ def test_the_root_is_no_zone_of_its_own(tmp_path: Path) -> None:
     assert error_of(tmp_path, text).startswith("2: zone[0].domain: the root is not a zone")
 
 
-def test_the_networks_own_resolvers_are_refused_until_they_are_built(tmp_path: Path) -> None:
-    assert error_of(tmp_path, ZONE.format("network")).startswith(
-        '3: zone[0].upstream[0]: "network" is not built yet'
+def test_the_networks_own_resolvers_are_plaintext_and_need_consent(tmp_path: Path) -> None:
+    text = ZONE.format("network")
+    assert error_of(tmp_path, text).startswith(
+        "3: zone[0].upstream[0]: the network's servers are asked in the clear"
     )
+    file = tmp_path / "consent.toml"
+    file.write_text(text + "allow_plaintext = true\n")
+    assert load(file).config.zone[0].upstream == ("network",)
 
 
 @pytest.mark.parametrize(

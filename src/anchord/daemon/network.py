@@ -1,0 +1,137 @@
+"""The network's own names: `upstream = ["network"]`, the servers that the links name right now.
+
+A `NetworkWatch` reads the links when the network changes, or when what a link says of DNS does. A
+`NetworkUpstream` asks the servers of those links that have the zone's domain for their own, and
+nobody's where no link has it: a name of the company is not for the café's resolver.
+"""
+
+import logging
+import socket
+from collections.abc import Callable
+
+import trio
+
+from anchord.model import names
+from anchord.model.names import Name
+from anchord.system import netlink
+from anchord.system.links import Link, all_servers, links, servers_for, signature
+from anchord.system.machine import Machine
+from anchord.upstream import url
+from anchord.upstream.base import Counters, Kind, Upstream, UpstreamError
+from anchord.upstream.build import build_upstreams
+
+logger = logging.getLogger(__name__)
+
+NETWORK = "network"
+"""What stands for a URL in the configuration."""
+
+LOOK = 1.0
+"""Seconds between two looks at the files that tell of a change."""
+
+ONE_OF_SEVERAL = 1.0
+"""Seconds that a server has before the next one is asked as well."""
+
+
+class NetworkWatch:
+    """What the links say. `on_change` functions are called after it has become something else.
+
+    `read` reads the links of a machine.
+    """
+
+    def __init__(
+        self, machine: Machine | None = None, read: Callable[[Machine], tuple[Link, ...]] = links
+    ) -> None:
+        self._machine = machine or Machine()
+        self._read = read
+        self.links: tuple[Link, ...] = ()
+        self._signature: tuple[int, ...] = ()
+        self.on_change: list[Callable[[], None]] = []
+
+    def servers(self, domain: Name) -> tuple[str, ...]:
+        """The servers for a domain of the network."""
+        return servers_for(self.links, domain)
+
+    def all_servers(self) -> tuple[str, ...]:
+        """The servers of all links."""
+        return all_servers(self.links)
+
+    def read(self) -> None:
+        """Reads the links now, while nothing else runs."""
+        self.links = self._read(self._machine)
+
+    async def run(self) -> None:
+        """Follows the network until cancelled."""
+        async with trio.open_nursery() as nursery:
+            if sock := netlink.open_socket():
+                nursery.start_soon(self._follow, sock)
+            while True:
+                await trio.sleep(LOOK)
+                now = signature(self._machine)
+                if now != self._signature:
+                    self._signature = now
+                    await self.look()
+
+    async def look(self) -> None:
+        """Reads the links now."""
+        found = await trio.to_thread.run_sync(self._read, self._machine)
+        if found != self.links:
+            self.links = found
+            logger.info("the network has changed", extra={"links": len(found)})
+            for told in self.on_change:
+                told()
+
+    async def _follow(self, sock: socket.socket) -> None:
+        with sock:
+            async for _ in netlink.changes(sock):
+                await self.look()
+
+
+class NetworkUpstream:
+    """The servers of the network for a domain, or all of them where that is None."""
+
+    is_encrypted = False
+
+    def __init__(self, watch: NetworkWatch, domain: Name | None, nursery: trio.Nursery) -> None:
+        self._watch = watch
+        self._domain = domain
+        self._nursery = nursery
+        self._known: dict[str, Upstream] = {}
+        self.counters = Counters()
+
+    def __str__(self) -> str:
+        return NETWORK
+
+    async def exchange(self, query: bytes) -> bytes:
+        """The reply of the first server that has one. Raises UpstreamError."""
+        self.counters.queries += 1
+        *others, last = self._servers()
+        for server in others:
+            try:
+                with trio.move_on_after(ONE_OF_SEVERAL):
+                    return await self._asked(server, query)
+            except UpstreamError as error:
+                logger.debug("%s", error)
+        return await self._asked(last, query)
+
+    async def aclose(self) -> None:
+        """Ends every connection."""
+        for upstream in self._known.values():
+            await upstream.aclose()
+
+    def _servers(self) -> tuple[str, ...]:
+        watch, domain = self._watch, self._domain
+        servers = watch.all_servers() if domain is None else watch.servers(domain)
+        if not servers:
+            whose = "this machine's links" if domain is None else names.to_text(domain)
+            raise UpstreamError(NETWORK, Kind.NETWORK, f"no link names a server for {whose} now")
+        return servers
+
+    async def _asked(self, server: str, query: bytes) -> bytes:
+        if server not in self._known:
+            host = f"[{server}]" if ":" in server else server
+            (self._known[server],) = build_upstreams(
+                [url.parse(f"udp://{host}")], self._nursery, allow_plaintext=True
+            )
+        reply = await self._known[server].exchange(query)
+        self.counters.replies += 1
+        return reply

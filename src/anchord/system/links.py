@@ -1,0 +1,210 @@
+"""What the network says of DNS: for each link its name servers, and the domains that are its own.
+
+Read from whoever knows: systemd-resolved, NetworkManager, resolvconf's records, leases of dhclient,
+and last the resolv.conf that was there before us. Only reading, and never by DNS. Addresses of this
+machine's loopback are left out: they are ourselves, or somebody who would ask us.
+"""
+
+import ipaddress
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from anchord.model import names
+from anchord.model.names import ROOT, Name
+
+from . import resolv_conf
+from .machine import Machine
+from .plan import ReplaceFile
+
+_RESOLVED = (
+    "org.freedesktop.resolve1",
+    "/org/freedesktop/resolve1",
+    "org.freedesktop.resolve1.Manager",
+)
+
+SIGNS = (
+    "/run/systemd/resolve/resolv.conf",
+    "/run/NetworkManager/resolv.conf",
+    "/run/resolvconf/interface",
+    "/run/resolvconf/interfaces",
+    "/var/lib/dhcp",
+    "/etc/resolv.conf",
+)
+"""Files and folders that are written anew when what a link says of DNS has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link by its name. `domains` are those that it alone knows, as keys; never the root.
+
+    `is_default` tells that it wants all names (`~.`), as a VPN does that carries everything.
+    """
+
+    name: str
+    servers: tuple[str, ...]
+    domains: tuple[Name, ...] = ()
+    is_default: bool = False
+
+
+def links(machine: Machine) -> tuple[Link, ...]:
+    """Every link that has a name server, from the first source that knows any."""
+    sources = (_of_resolved, _of_networkmanager, _of_records, _of_leases, _of_the_original)
+    for source in sources:
+        found = [link for link in source(machine) if link.servers]
+        if found:
+            return tuple(sorted(found, key=lambda link: link.name))
+    return ()
+
+
+def servers_for(found: Sequence[Link], domain: Name) -> tuple[str, ...]:
+    """The servers of the links that have `domain`, or one above or below it, for their own.
+
+    Nobody else's: what a link's domain is called is not for the next network to know.
+    """
+    return tuple(
+        dict.fromkeys(
+            server
+            for link in found
+            if any(_related(domain, own) for own in link.domains)
+            for server in link.servers
+        )
+    )
+
+
+def all_servers(found: Sequence[Link]) -> tuple[str, ...]:
+    """The servers of all links."""
+    return tuple(dict.fromkeys(server for link in found for server in link.servers))
+
+
+def signature(machine: Machine) -> tuple[int, ...]:
+    """A number for each of SIGNS that changes with it; cheap enough for every second."""
+    return tuple(_modified(machine, sign) for sign in SIGNS)
+
+
+def _related(one: Name, other: Name) -> bool:
+    return one in names.ancestors(other) or other in names.ancestors(one)
+
+
+def _modified(machine: Machine, path: str) -> int:
+    try:
+        return machine.path(path).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+# ------------ The sources ------------
+
+
+def _of_resolved(machine: Machine) -> Iterator[Link]:
+    if not machine.exists(SIGNS[0]):
+        return
+    dns: list[tuple[int, int, list[int]]] = _property(machine, "DNS")
+    domains: list[tuple[int, str, bool]] = _property(machine, "Domains")
+    for index in dict.fromkeys(number for number, _, _ in dns if number):
+        servers = [bytes(octets) for number, _, octets in dns if number == index]
+        texts = [text for number, text, _ in domains if number == index]
+        yield _link(
+            _interface(machine, index), [str(ipaddress.ip_address(each)) for each in servers], texts
+        )
+
+
+def _property(machine: Machine, name: str) -> Any:
+    """Tuples with the interface's index first, 0 for the system (org.freedesktop.resolve1(5))."""
+    text = machine.says("busctl", "--json=short", "get-property", *_RESOLVED, name)
+    return json.loads(text)["data"] if text else []
+
+
+def _interface(machine: Machine, index: int) -> str:
+    for folder in machine.files("/sys/class/net"):
+        if machine.text(f"{folder}/ifindex").strip() == str(index):
+            return folder.rpartition("/")[2]
+    return str(index)
+
+
+def _of_networkmanager(machine: Machine) -> Iterator[Link]:
+    """`nmcli -t`: `GENERAL.DEVICE:eth0`, `IP4.DNS[1]:192.0.2.1`, `IP4.DOMAIN[1]:corp.test`."""
+    fields = "GENERAL.DEVICE,IP4.DNS,IP4.DOMAIN,IP4.SEARCHES,IP6.DNS,IP6.DOMAIN,IP6.SEARCHES"
+    text = machine.says("nmcli", "-t", "-e", "no", "-f", fields, "device", "show")
+    if text is None:
+        text = machine.says("nmcli", "-t", "-e", "no", "-f", "GENERAL,IP4,IP6", "device", "show")
+    name, servers, domains = "", list[str](), list[str]()
+    for line in [*(text or "").splitlines(), "GENERAL.DEVICE:"]:
+        key, _, value = line.partition(":")
+        if key == "GENERAL.DEVICE":
+            yield _link(name, servers, domains)
+            name, servers, domains = value, [], []
+        elif ".DNS" in key:
+            servers.append(value)
+        elif ".DOMAIN" in key or ".SEARCHES" in key:
+            domains += value.replace(",", " ").split()
+
+
+def _of_records(machine: Machine) -> Iterator[Link]:
+    for folder in ("/run/resolvconf/interface", "/run/resolvconf/interfaces"):
+        for path in machine.files(folder):
+            record = resolv_conf.read(machine.text(path))
+            yield _link(path.rpartition("/")[2], record.nameservers, record.search)
+
+
+def _of_leases(machine: Machine) -> Iterator[Link]:
+    """The last lease of each interface counts (dhclient.leases(5))."""
+    last: dict[str, Link] = {}
+    for path in machine.files("/var/lib/dhcp"):
+        if not re.search(r"dhclient.*\.leases$", path):
+            continue
+        for lease in re.findall(
+            r"^lease6? \{(.*?)^\}", machine.text(path), re.DOTALL | re.MULTILINE
+        ):
+            interface = re.search(r'interface "([^"]+)"', lease)
+            options = dict(
+                re.findall(
+                    r"option (domain-name-servers|domain-name|domain-search) ([^;]+);", lease
+                )
+            )
+            if interface:
+                last[interface[1]] = _link(
+                    interface[1],
+                    options.get("domain-name-servers", "").replace(",", " ").split(),
+                    re.findall(
+                        r"[^\s\",]+",
+                        f"{options.get('domain-name', '')} {options.get('domain-search', '')}",
+                    ),
+                )
+    yield from last.values()
+
+
+def _of_the_original(machine: Machine) -> Iterator[Link]:
+    """The resolv.conf that waits to be given back, or the one that is there, if it is not ours."""
+    kept = ReplaceFile.kept_name(resolv_conf.PATH)
+    path = kept if machine.exists(kept) else resolv_conf.PATH
+    found = resolv_conf.read(machine.text(path))
+    yield _link(resolv_conf.PATH, found.nameservers, found.search)
+
+
+def _link(name: str, servers: Sequence[str], domains: Sequence[str]) -> Link:
+    usable = (server for server in servers if not _is_loopback(server))
+    keys = [key for text in domains if (key := _key(text)) is not None]
+    return Link(
+        name,
+        tuple(dict.fromkeys(usable)),
+        tuple(dict.fromkeys(key for key in keys if key != ROOT)),
+        ROOT in keys,
+    )
+
+
+def _is_loopback(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text.partition("%")[0]).is_loopback
+    except ValueError:
+        return True
+
+
+def _key(text: str) -> Name | None:
+    """The domain as a key; None where it is none, since it comes from the network."""
+    try:
+        return names.lower(names.from_text(text.removeprefix("~") or "."))
+    except ValueError:
+        return None

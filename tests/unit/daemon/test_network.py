@@ -1,0 +1,219 @@
+"""The network's own names, and a pause, with servers on port 53 of a loopback address."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+
+from anchord.config.load import Loaded, load
+from anchord.daemon.network import NetworkUpstream, NetworkWatch
+from anchord.daemon.switch import Switch
+from anchord.lab.servers import Asked, serve_plain
+from anchord.lab.world import World
+from anchord.model import rdtypes
+from anchord.model.clock import SystemClock
+from anchord.model.errors import AnchordError
+from anchord.model.names import Name, from_text
+from anchord.model.question import ClientFlags, Question
+from anchord.model.verdict import Status
+from anchord.system import netlink
+from anchord.system.links import Link
+from anchord.system.machine import Machine
+from anchord.upstream.base import UpstreamError
+from anchord.wire.message import write_query
+
+SERVER = "127.53.6.1"
+GENERAL = "127.53.6.2"
+GOOD = Question(from_text("good.lab."), rdtypes.A)
+
+
+class Network:
+    """What a test says that the links are."""
+
+    def __init__(self, *links: Link) -> None:
+        self.links = links
+
+    def read(self, _machine: Machine) -> tuple[Link, ...]:
+        return self.links
+
+
+def link(*domains: str, server: str = SERVER) -> Link:
+    keys: tuple[Name, ...] = tuple(from_text(domain) for domain in domains)
+    return Link("v0", (server,), keys)
+
+
+@asynccontextmanager
+async def server(world: World, address: str = SERVER) -> AsyncIterator[list[Asked]]:
+    """The world's resolver on port 53 of an address; what it was asked."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((address, 53))
+    except OSError as error:
+        pytest.skip(f"port 53 of {address} cannot be had: {error}")
+    log: list[Asked] = []
+    async with serve_plain(world.reply, address=address, port=53, log=log):
+        yield log
+
+
+def loaded(folder: Path, world: World, zone: str = "") -> Loaded:
+    anchors = folder / "root.ds"
+    anchors.write_text(world.trust_anchors())
+    file = folder / "anchord.toml"
+    file.write_text(
+        f"[[upstream]]\nurl = 'udp://{GENERAL}'\n[forward]\nallow_plaintext = true\n"
+        f"timeout = '1s'\n[dnssec]\ntrust_anchors = '{anchors}'\n[hosts]\nfile = ''\n{zone}"
+    )
+    return load(file)
+
+
+ZONE = """
+[[zone]]
+domain = "good.lab"
+upstream = ["network"]
+dnssec = "insecure"
+allow_plaintext = true
+"""
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World(int(SystemClock().wall()))
+
+
+async def test_the_server_of_the_link_that_has_the_domain_is_asked(world: World) -> None:
+    network = Network(link("lab."))
+    watch = NetworkWatch(read=network.read)
+    watch.read()
+    async with server(world) as log, trio.open_nursery() as nursery:
+        upstream = NetworkUpstream(watch, from_text("good.lab."), nursery)
+        assert str(upstream) == "network"
+        await upstream.exchange(write_query(GOOD))
+        assert [asked.text for asked in log] == ["good.lab. A"]
+        other = NetworkUpstream(watch, from_text("elsewhere."), nursery)
+        with pytest.raises(UpstreamError, match="no link names a server for elsewhere"):
+            await other.exchange(write_query(GOOD))
+        await upstream.aclose()
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_server_that_is_silent_is_passed_over(world: World) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.53.6.3", 0))
+        network = Network(Link("v0", ("127.53.6.3", SERVER), (from_text("lab."),)))
+        watch = NetworkWatch(read=network.read)
+        watch.read()
+        async with server(world) as log, trio.open_nursery() as nursery:
+            upstream = NetworkUpstream(watch, from_text("lab."), nursery)
+            with trio.fail_after(5):
+                await upstream.exchange(write_query(GOOD))
+            assert log
+            await upstream.aclose()
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_zone_of_the_network_is_answered_unproven_and_ends_with_its_link(
+    world: World, tmp_path: Path
+) -> None:
+    network = Network(link("good.lab."))
+    watch = NetworkWatch(read=network.read)
+    with_zone = loaded(tmp_path, world, ZONE)
+    async with server(world) as log, server(world, GENERAL) as general:
+        async with trio.open_nursery() as nursery:
+            switch = Switch(with_zone, SystemClock(), watch, nursery, lambda: with_zone)
+            await switch.start()
+            answer = await switch.resolver.resolve(GOOD, ClientFlags())
+            assert answer.verdict.status is Status.INSECURE
+            assert answer.answer
+            network.links = ()
+            await watch.look()
+            assert switch.resolver.known(GOOD, ClientFlags()) is None
+            gone = await switch.resolver.resolve(GOOD, ClientFlags())
+            assert gone.verdict.status.is_failure
+            assert "no link names a server for good.lab." in str(gone)
+            nursery.cancel_scope.cancel()
+        assert {asked.text for asked in log} == {"good.lab. A"}
+        assert not [asked.text for asked in general if "good.lab" in asked.text]
+
+
+async def test_a_pause_asks_the_network_for_everything_and_checks_nothing(
+    world: World, tmp_path: Path
+) -> None:
+    watch = NetworkWatch(read=Network(link()).read)
+    bogus = Question(from_text("expired.lab."), rdtypes.A)
+    without = loaded(tmp_path, world)
+    async with server(world) as log, server(world, GENERAL), trio.open_nursery() as nursery:
+        switch = Switch(without, SystemClock(), watch, nursery, lambda: without)
+        await switch.start()
+        before = await switch.resolver.resolve(bogus, ClientFlags())
+        assert before.verdict.status is Status.BOGUS
+        assert log == []
+        await switch.pause(60)
+        assert 59 < switch.pause_left <= 60
+        paused = await switch.resolver.resolve(bogus, ClientFlags())
+        assert paused.verdict.status is Status.INDETERMINATE
+        assert [asked.text for asked in log] == ["expired.lab. A"]
+        assert await switch.resume()
+        assert not await switch.resume()
+        after = await switch.resolver.resolve(bogus, ClientFlags())
+        assert after.verdict.status is Status.BOGUS
+        await switch.pause(0.05)
+        await trio.sleep(0.3)
+        assert switch.pause_left == 0
+        again = await switch.resolver.resolve(bogus, ClientFlags())
+        assert again.verdict.status is Status.BOGUS
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_pause_needs_a_server_of_the_network(world: World, tmp_path: Path) -> None:
+    watch = NetworkWatch(read=Network().read)
+    without = loaded(tmp_path, world)
+    async with trio.open_nursery() as nursery:
+        switch = Switch(without, SystemClock(), watch, nursery, lambda: without)
+        await switch.start()
+        with pytest.raises(AnchordError, match="no link of this machine names"):
+            await switch.pause(60)
+        assert switch.pause_left == 0
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_change_is_told_once_however_often_it_is_looked_at() -> None:
+    network = Network(link("a."))
+    watch = NetworkWatch(read=network.read)
+    told: list[int] = []
+    watch.on_change.append(lambda: told.append(1))
+    await watch.look()
+    await watch.look()
+    network.links = (link("b."),)
+    await watch.look()
+    assert len(told) == 2
+
+
+async def test_what_the_netlink_socket_says_is_taken_as_one_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A pair of sockets stands for the kernel's; R28 has the kernel's own in a namespace."""
+    monkeypatch.setattr(netlink, "SETTLED", 0.05)
+    ours, kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    ours.setblocking(False)
+    seen = 0
+
+    async def follow() -> None:
+        nonlocal seen
+        async for _ in netlink.changes(ours):
+            seen += 1
+
+    with ours, kernel, trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(follow)
+            for _ in range(5):
+                kernel.send(b"change")
+                await trio.sleep(0.01)
+            await trio.sleep(0.2)
+            assert seen == 1
+            kernel.send(b"another")
+            await trio.sleep(0.2)
+            assert seen == 2
+            nursery.cancel_scope.cancel()
