@@ -14,7 +14,7 @@ import trio
 from anchord.config.load import Loaded, load
 from anchord.daemon.compose import clock_of, open_resolver
 from anchord.dane import names as dane_names
-from anchord.dane.check import Checker, Request, tlsa_result
+from anchord.dane.check import Checker, Request
 from anchord.dane.handshake import Keys
 from anchord.dane.lint import lint
 from anchord.dane.lookup import Service, find
@@ -23,6 +23,7 @@ from anchord.dane.roots import load_roots
 from anchord.dane.smtp import PORT, check_domain
 from anchord.dane.srv import check_srv
 from anchord.dane.starttls import PROTOCOLS
+from anchord.dane.summary import tlsa_result
 from anchord.model.names import Name
 
 from . import dane_make, dane_text

@@ -5,6 +5,7 @@ is all that usage 3 asks for. What a certification path is judged by (RFC 5280) 
 `Contents`. Certificates are a stranger's: nothing here raises because of what is in one.
 """
 
+import base64
 import hashlib
 import ipaddress
 import warnings
@@ -110,6 +111,14 @@ class Certificate:
     def sha256(self) -> str:
         """The fingerprint, in hexadecimal."""
         return hashlib.sha256(self.der).hexdigest()
+
+    @property
+    def pem(self) -> str:
+        """It in PEM as tools write it: 64 characters a line (RFC 7468 section 2)."""
+        text = base64.b64encode(self.der).decode()
+        lines = [text[start : start + 64] for start in range(0, len(text), 64)]
+        marks = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+        return "\n".join((marks[0], *lines, marks[1], ""))
 
     @property
     def subject(self) -> str:

@@ -7,6 +7,7 @@ records, of which one always fits: the current key and the next one, or the key 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from ssl import PEM_cert_to_DER_cert
 
 from anchord.dnssec import times
 from anchord.model import names, rdtypes
@@ -62,7 +63,7 @@ async def lint(checker: Checker, request: Request, *, now: int) -> LintResult:
     found = await find(checker.resolver, request.service)
     check = await checker.check_found(found, request)
     chains = tuple(
-        tuple(Certificate(der_of(shown.pem)) for shown in address.chain)
+        tuple(Certificate(PEM_cert_to_DER_cert(shown.pem)) for shown in address.chain)
         for address in check.addresses
         if address.chain
     )
@@ -80,13 +81,6 @@ async def lint(checker: Checker, request: Request, *, now: int) -> LintResult:
     findings.sort(key=lambda finding: order.index(finding.severity))
     host = to_host(request.service.host)
     return LintResult(host, request.service.port, tuple(dict.fromkeys(findings)), check)
-
-
-def der_of(pem: str) -> bytes:
-    """The octets in a PEM text of ours."""
-    import base64
-
-    return base64.b64decode("".join(pem.splitlines()[1:-1]))
 
 
 # ------------ What the check says ------------

@@ -12,7 +12,6 @@ Of several that fit, the highest usage is told, and of one usage the record that
 """
 
 import contextlib
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -199,19 +198,12 @@ def _mistake(record: Tlsa, leaf: Certificate) -> str:
     """What publishers are known to get wrong."""
     if tlsa.is_digest_of_nothing(record):
         return "it is the digest of nothing at all"
-    if record.matching_type != Matching.FULL and record.covers(_in_pem(leaf.der)):
+    if record.matching_type != Matching.FULL and record.covers(leaf.pem.encode()):
         return "it is the digest of the PEM file, not of the certificate in it"
     other = Tlsa(record.usage, 1 - record.selector, record.matching_type, record.data)
     if other.covers(leaf.part(other.selector)):
         return f"it would fit with selector {other.selector}"
     return ""
-
-
-def _in_pem(der: bytes) -> bytes:
-    """The certificate in PEM as tools write it: 64 characters a line (RFC 7468 section 2)."""
-    text = b64encode(der)
-    lines = [text[start : start + 64] + b"\n" for start in range(0, len(text), 64)]
-    return b"".join((b"-----BEGIN CERTIFICATE-----\n", *lines, b"-----END CERTIFICATE-----\n"))
 
 
 def _without_pkix(case: _Case) -> Flaw:

@@ -55,3 +55,6 @@ class _Looker:
 
     def early_data_failed(self) -> None:
         """There is none."""
+
+    def fell_silent(self) -> None:
+        """A probe ends with its handshake."""

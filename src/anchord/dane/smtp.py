@@ -24,10 +24,11 @@ from anchord.wire.errors import FormError
 from anchord.wire.name import read_name
 
 from . import tlsa
-from .check import Checker, Request, extended
+from .check import Checker, Request
 from .lookup import FLAGS, Found, Service, data_of, expansion, failure_of, find, why
 from .names import to_host
 from .results import CheckResult, MailResult, MtaSts, Policy, Result
+from .summary import extended
 
 PORT = 25
 

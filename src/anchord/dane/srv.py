@@ -17,11 +17,12 @@ from anchord.resolver.reply import extended_errors
 from anchord.wire.errors import FormError
 from anchord.wire.name import read_name
 
-from .check import Checker, Request, extended
+from .check import Checker, Request
 from .handshake import Keys
 from .lookup import FLAGS, Service, data_of, failure_of, why
 from .names import to_host
 from .results import CheckResult, Result, SrvResult
+from .summary import extended
 
 MOST_TARGETS = 8
 """Targets that are looked at, in the order of their priorities."""
