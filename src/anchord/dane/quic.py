@@ -56,5 +56,5 @@ class _Looker:
     def early_data_failed(self) -> None:
         """There is none."""
 
-    def fell_silent(self) -> None:
+    def fell_silent(self, in_flight: int) -> None:
         """A probe ends with its handshake."""
