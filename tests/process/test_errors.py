@@ -44,7 +44,7 @@ ANY = "[listen]\ncontrol = 'none'\ndns = ['127.0.0.1:0']\n"
         ("[dnssec]\ntime = 'noon'", 5, "dnssec.time: "),
         ("[[upstream]]\nurl = 'udp://127.0.0.1'", 5, r"upstream\[0\].url: .*in the clear; use"),
         ("[[upstream]]\nurl = 'tls:127.0.0.1'", 5, r"upstream\[0\].url: "),
-        ("[[upstream]]\nurl = 'https://127.0.0.1'", 5, r"upstream\[0\].url: .*not built yet"),
+        ("[[upstream]]\nurl = 'gopher://127.0.0.1'", 5, r"upstream\[0\].url: .*gopher"),
         ("[dnssec", 4, "not TOML: "),
     ],
 )

@@ -66,13 +66,15 @@ class Delved:
 
     @property
     def verdict(self) -> str:
-        """`secure`, `insecure` or `bogus`."""
-        if re.search(r"^; (negative response, )?fully validated$", self.text, re.MULTILINE):
-            return "secure"
-        if re.search(r"^; (negative response, )?unsigned answer$", self.text, re.MULTILINE):
+        """`secure`, `insecure` or `bogus`: of an alias and its target, the worse."""
+        if re.search(r"resolution failed: (?!ncache)", self.errors):
+            return "bogus"
+        if re.search(r"^; (negative response, )?unsigned ", self.text, re.MULTILINE):
             return "insecure"
-        assert "resolution failed: " in self.errors, self
-        return "bogus"
+        assert re.search(r"^; (negative response, )?fully validated$", self.text, re.MULTILINE), (
+            self
+        )
+        return "secure"
 
 
 class Delv:
