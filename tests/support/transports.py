@@ -1,16 +1,16 @@
-"""Servers of others that speak the encrypted transports, each with the same zone behind it.
+"""Servers of others that speak the encrypted transports, each with the same zones behind it.
 
-Knot is the back end: it holds the zone and speaks DNS over UDP, TCP, TLS and QUIC by itself.
+Knot is the back end: it holds the zones and speaks DNS over UDP, TCP, TLS and QUIC by itself.
 dnsdist passes on to it over TLS and HTTP/2, and Caddy speaks HTTP/3 and passes on to dnsdist.
-Unbound and BIND hold the zone, too. Debian 13's servers are preferred where `scripts/trixie-root`
-has unpacked them, since those of Debian 12 know neither DNS over QUIC nor HTTP/3.
+Unbound and BIND hold `example` themselves. Debian 12 has no DNS over QUIC and no HTTP/3;
+`scripts/trixie-root unbound bind9 dnsdist knot caddy` unpacks Debian 13's servers.
 """
 
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ import dns.message
 import dns.query
 import pytest
 
+from anchord.lab.zones import Zone, to_zone_file
 from support.certificates import Issued, make
 from support.programs import PATH, free_ports, server
 
@@ -67,13 +68,18 @@ class Farm:
     certificate: Issued
     ca_file: str
     pem: Path
+    zones: dict[str, str]
 
 
-def farm(folder: Path) -> Farm:
+def farm(folder: Path, zones: Sequence[Zone] = ()) -> Farm:
+    """A place for servers, and the files of Knot's other zones."""
+    files = {str(zone): f"{number}.zone" for number, zone in enumerate(zones)}
+    for zone, file in zip(zones, files.values(), strict=True):
+        (folder / file).write_text(to_zone_file(zone))
     ca = make(["Test CA"], is_ca=True)
     certificate = make([NAME], issuer=ca)
     (folder / "example.zone").write_text(ZONE)
-    return Farm(folder, ca, certificate, str(ca.write(folder)), certificate.write(folder))
+    return Farm(folder, ca, certificate, str(ca.write(folder)), certificate.write(folder), files)
 
 
 @contextmanager
@@ -81,7 +87,8 @@ def knot(farm: Farm, program: str) -> Iterator[dict[str, int]]:
     """Knot DNS; its ports by scheme."""
     plain, tls, quic = free_ports(3)
     configuration = farm.folder / "knot.conf"
-    configuration.write_text(f"""
+    configuration.write_text(
+        f"""
 server:
   rundir: {farm.folder}
   listen: 127.0.0.1@{plain}
@@ -92,18 +99,25 @@ server:
   udp-workers: 1
   tcp-workers: 1
   background-workers: 1
+  answer-rotation: off
 log:
   - target: stderr
     any: info
 database:
   storage: {farm.folder}/knot
-zone:
-  - domain: example.
+template:
+  - id: default
     storage: {farm.folder}
-    file: example.zone
     zonefile-sync: -1
     journal-content: none
-""")
+zone:
+  - domain: example.
+    file: example.zone
+"""
+        + "".join(
+            f'  - domain: "{name}"\n    file: "{file}"\n' for name, file in farm.zones.items()
+        )
+    )
     with server([program, "-c", str(configuration)], farm.folder, port=plain):
         yield {"udp": plain, "tcp": plain, "tls": tls, "quic": quic}
 

@@ -5,11 +5,13 @@ it. Whoever reads from a channel keeps it going; there is no task besides. Nothi
 sent counts until whoever opened the channel has seen it prove who it is.
 
 A socket is connected to one address. A network that changes below it makes it fail or fall silent;
-then a new connection is made, which with a session costs what migrating would.
+then a new connection is made, which with a session costs what migrating would. Silence is known
+better here than over TCP: a peer that is there acknowledges, however slow its answers are.
 """
 
 import contextlib
 import errno
+import math
 import re
 import socket
 from dataclasses import dataclass
@@ -39,6 +41,20 @@ HANDSHAKE_LIMIT = 3.0
 
 EARLY_LIMIT = 0.5
 """Seconds for a handshake under which early data goes: after that, every address is tried."""
+
+SILENCE_LIMIT = 1.0
+"""Seconds at least for which a peer may acknowledge nothing of what it has to: by then it has been
+sent again three or four times."""
+
+PROBES = 6
+"""Times that the estimate of a round trip must also have passed: three probes, doubling."""
+
+LONGEST_CROWD = 4096
+"""Requests at once on one connection at most; the server's own limit is usually 100 or so."""
+
+SMALL_CROWD = 8
+"""Requests at once that every server is found to take. Knot DNS forgets the whole connection with
+the eleventh, whatever it announces."""
 
 DATAGRAMS = 64
 """Datagrams taken from the socket before anything is sent."""
@@ -91,6 +107,9 @@ class Opener(Protocol):
     def early_data_failed(self) -> None:
         """The server declined early data, or did not answer it at once."""
 
+    def fell_silent(self, in_flight: int) -> None:
+        """The server has forgotten a connection with so many requests in flight."""
+
 
 class QuicChannel:
     """A QUIC connection over a socket of its own. Made by `QuicClient`.
@@ -99,7 +118,13 @@ class QuicChannel:
     """
 
     def __init__(
-        self, configuration: QuicConfiguration, address: str, port: int, opener: Opener
+        self,
+        configuration: QuicConfiguration,
+        address: str,
+        port: int,
+        opener: Opener,
+        *,
+        most_streams: int = LONGEST_CROWD,
     ) -> None:
         ticket = configuration.session_ticket
         self.address = address
@@ -109,10 +134,14 @@ class QuicChannel:
         self._quic = QuicConnection(
             configuration=configuration, session_ticket_handler=self._note_ticket
         )
+        # At once, as over TCP: Knot DNS counts a request until its answer is acknowledged.
+        self._quic._ack_delay = 0.0  # noqa: SLF001 - there is no other way
         self._is_early = ticket is not None and ticket.max_early_data_size is not None
         self._is_proven = False
         self._limit = trio.current_time() + (EARLY_LIMIT if self._is_early else HANDSHAKE_LIMIT)
         self._events: list[Event] = []
+        self._most_streams = most_streams
+        self._owed_since: float | None = None
         self._last_number = 0
         self._backlog: dict[int, bytes] = {}
         self._streams: dict[int, int] = {}
@@ -177,6 +206,8 @@ class QuicChannel:
                     self._socket.send(datagram)
         except OSError as error:
             self._error = self._error or error
+        if self._owed_since is None and self._is_owed:
+            self._owed_since = trio.current_time()
         self._alarm.deadline = self._wake_at()
 
     async def receive(self) -> list[Event]:
@@ -201,7 +232,10 @@ class QuicChannel:
     def _begin(self) -> None:
         """Gives streams to requests. Past its limit, the peer would not take even their end."""
         most = self._quic._remote_max_streams_bidi  # noqa: SLF001 - see `_ask_for_what_is_needed`
-        while self._backlog and (stream_id := self._quic.get_next_available_stream_id()) < 4 * most:
+        while self._backlog and len(self._streams) < self._most_streams:
+            stream_id = self._quic.get_next_available_stream_id()
+            if stream_id >= 4 * most:
+                break
             number = next(iter(self._backlog))
             self._streams[number] = stream_id
             self._numbers[stream_id] = number
@@ -224,15 +258,37 @@ class QuicChannel:
         if timer is not None and now >= timer:
             self._quic.handle_timer(now=now)
             self._collect()
-        if not self._is_proven and now >= self._limit and self._error is None:
-            self._error = self._no_handshake()
+        if self._error is None:
+            self._judge(now)
         self.flush()
+
+    def _judge(self, now: float) -> None:
+        """Gives up on a peer that has been silent for too long."""
+        if not self._is_proven:
+            if now >= self._limit:
+                self._error = self._no_handshake()
+        elif now >= self._gone_at():
+            self._opener.fell_silent(len(self._streams))
+            self._error = PeerError("the connection fell silent")
+
+    @property
+    def _is_owed(self) -> bool:
+        """Whether the peer has to acknowledge something."""
+        return self._quic._loss.bytes_in_flight > 0  # noqa: SLF001 - see `_ask_for_what_is_needed`
+
+    def _gone_at(self) -> float:
+        """When the peer will be taken for gone, if it says nothing until then."""
+        if self._owed_since is None:
+            return math.inf
+        probe = self._quic._loss.get_probe_timeout()  # noqa: SLF001
+        return self._owed_since + max(SILENCE_LIMIT, PROBES * probe)
 
     def _take_datagrams(self, now: float) -> None:
         try:
             for _ in range(DATAGRAMS):
                 datagram = self._socket.recv(RECEIVE)
                 self._quic.receive_datagram(datagram, self._peer, now=now)
+                self._owed_since = now if self._is_owed else None
                 self._collect()
         except BlockingIOError:
             pass
@@ -243,8 +299,8 @@ class QuicChannel:
         if self._error is not None:
             return trio.current_time()
         timer = self._quic.get_timer()
-        at = float("inf") if timer is None else timer
-        return at if self._is_proven else min(at, self._limit)
+        limit = self._gone_at() if self._is_proven else self._limit
+        return limit if timer is None else min(timer, limit)
 
     def _collect(self) -> None:
         """Takes what aioquic has found out. Nothing of an unproven server gets past here."""
@@ -345,7 +401,7 @@ def _name(code: int) -> str:
 
 
 def _ask_for_what_is_needed() -> None:
-    """The server's certificate and its limit of streams are not in aioquic's public interface.
+    """Not in aioquic's public interface: a server's certificate, its limits, and what it owes.
 
     Where a later aioquic has them elsewhere, that is told when it is loaded, not in a handshake.
     """
@@ -353,6 +409,8 @@ def _ask_for_what_is_needed() -> None:
     if not (
         hasattr(Context(is_client=True), "_peer_certificate_chain")
         and hasattr(quic, "_remote_max_streams_bidi")
+        and hasattr(quic, "_loss")
+        and hasattr(quic._loss, "bytes_in_flight")  # noqa: SLF001
     ):
         raise ImportError("this aioquic is another than anchord knows")
 

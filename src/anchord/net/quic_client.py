@@ -21,7 +21,7 @@ from aioquic.tls import SessionTicket
 
 from .chain import ChainVerifier
 from .identity import TlsError
-from .quic import WRONG_PLACE, QuicChannel
+from .quic import LONGEST_CROWD, SMALL_CROWD, WRONG_PLACE, QuicChannel
 from .race import first_of
 from .tls import RESUMED_FOR
 
@@ -45,6 +45,7 @@ class QuicClient:
         self._ticket: SessionTicket | None = None
         self._proven_at = 0.0
         self._declined_at = -RESUMED_FOR
+        self._most_streams = LONGEST_CROWD
 
     async def open(self, addresses: Sequence[str], port: int) -> "QuicChannel":
         """A connection to the first of the addresses that answers, its server being the right one.
@@ -86,7 +87,7 @@ class QuicClient:
             session_ticket=ticket,
             verify_mode=ssl.CERT_NONE,  # the chain is judged in `_prove`, before anything is sent
         )
-        return QuicChannel(configuration, address, port, self)
+        return QuicChannel(configuration, address, port, self, most_streams=self._most_streams)
 
     def prove(self, quic: QuicConnection, handshake: HandshakeCompleted) -> None:
         """Looks at what a handshake has shown. Raises TlsError."""
@@ -107,3 +108,8 @@ class QuicClient:
     def early_data_failed(self) -> None:
         """Tries none for a while."""
         self._declined_at = trio.current_time()
+
+    def fell_silent(self, in_flight: int) -> None:
+        """Sends no crowds to this server any more, if it was one."""
+        if in_flight > SMALL_CROWD:
+            self._most_streams = SMALL_CROWD

@@ -40,6 +40,9 @@ class Channel(Protocol):
         A checkpoint only while the socket is full. After a cancellation the stream is unusable.
         """
 
+    async def send_each(self, pieces: Sequence[bytes]) -> None:
+        """As `send_all` with all of them; under TLS each gets a record of its own."""
+
     def acknowledge(self) -> None:
         """Has the peer's octets acknowledged now, where the platform can. Raises OSError."""
 
@@ -77,6 +80,10 @@ class TcpChannel:
             if sent == len(data):
                 return
             data = memoryview(data)[sent:]
+
+    async def send_each(self, pieces: Sequence[bytes]) -> None:
+        """As `Channel`."""
+        await self.send_all(b"".join(pieces))
 
     def acknowledge(self) -> None:
         """As `Channel`.

@@ -9,7 +9,7 @@ server.
 import contextlib
 import re
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
 import trio
@@ -87,8 +87,13 @@ class TlsChannel:
 
     async def send_all(self, data: bytes) -> None:
         """As `Channel`."""
+        await self.send_each((data,))
+
+    async def send_each(self, pieces: Sequence[bytes]) -> None:
+        """As `Channel`."""
         try:
-            self._tls.write(data)  # memory takes it all
+            for piece in pieces:
+                self._tls.write(piece)  # memory takes it all
         except ssl.SSLError as error:
             raise ConnectionError(_broken(error)) from error
         await self._flush()

@@ -12,7 +12,7 @@ from .matching import with_id
 
 
 class FramedCarrier:
-    """As `Carrier`, over one channel. What is posted in one go leaves in one piece."""
+    """As `Carrier`, over one channel. What is posted in one turn leaves in one piece."""
 
     answers_once = False
 
@@ -41,10 +41,9 @@ class FramedCarrier:
 
     async def send(self) -> None:
         """As `Carrier`."""
-        queries = b"".join(self._outbox)
-        self._outbox.clear()
+        queries, self._outbox = self._outbox, []
         self.has_unsent = False
-        await self._channel.send_all(queries)
+        await self._channel.send_each(queries)  # some servers read one message from a record
 
     async def receive(self) -> list[tuple[int, bytes | Fault]]:
         """As `Carrier`."""
