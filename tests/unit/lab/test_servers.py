@@ -91,7 +91,7 @@ async def test_a_port_that_is_taken_for_tcp_alone_is_not_exchanged_for_another()
 async def test_another_port_is_drawn_where_tcp_finds_it_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    bind = servers._bind
+    bind = servers.bind
     tried: list[int] = []
 
     async def bind_unless_first(
@@ -103,7 +103,7 @@ async def test_another_port_is_drawn_where_tcp_finds_it_taken(
                 raise AnchordError("taken")
         return await bind(kind, address, port)
 
-    monkeypatch.setattr(servers, "_bind", bind_unless_first)
+    monkeypatch.setattr(servers, "bind", bind_unless_first)
     async with serve_plain(WORLD.reply) as port:
         assert tried[-1] == port
         assert len(tried) == 2
