@@ -19,7 +19,7 @@ from anchord.wire.rdata import Dnskey, Rrsig, key_tag, read_rrsig
 from . import times
 from .algorithms import algorithm_text
 from .asking import Asking, Work
-from .crypto import MalformedKeyError, UnsupportedKeyError, load_key
+from .crypto import MalformedKeyError, UnsupportedKeyError
 from .memo import Memo
 
 
@@ -162,7 +162,7 @@ def _try_signature(
         if not work.budget.spend_signature():
             return limit_flaw(work.budget.exhausted, rrset.name)
         yield None  # let others run: this takes a while
-        if _verifies(key, rrsig.signature, data):
+        if _verifies(key, rrsig.signature, data, work):
             work.context.memo.remember(memo)
             return None
         if not work.budget.spend_failure():
@@ -203,9 +203,9 @@ def as_zone_key(key: Dnskey, extra: int = 0) -> bytes:
     return (key.flags | 0x0100 | extra).to_bytes(2) + key.rdata[2:]
 
 
-def _verifies(key: Dnskey, signature: bytes, data: bytes) -> bool:
+def _verifies(key: Dnskey, signature: bytes, data: bytes, work: Work) -> bool:
     try:
-        return load_key(key.algorithm, key.key)(signature, data)
+        return work.context.load_key(key.algorithm, key.key)(signature, data)
     except (UnsupportedKeyError, MalformedKeyError):
         return False
 
