@@ -105,6 +105,21 @@ async def test_openssl_with_an_rsa_and_an_ecdsa_certificate(chain: Chain, folder
     ]
 
 
+async def test_a_server_of_old_versions_of_tls_is_listened_to_and_warned_of(
+    chain: Chain, folder: Path
+) -> None:
+    skip_unless_installed("openssl")
+    (port,) = free_ports(1)
+    command = [
+        "openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-key", "key.pem",
+        "-cert", "chain.pem", "-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0", "-quiet",
+    ]  # fmt: skip
+    with server(command, folder, port=port):
+        check = await checked(chain, port, "3 1 1 leaf")
+    assert (check.result, check.addresses[0].tls_version) == (Result.MATCH, "TLSv1.1")
+    assert any("TLSv1.1, which most clients refuse" in text for text in check.warnings)
+
+
 # ------------ Postfix ------------
 
 MAIN_CF = """

@@ -113,6 +113,43 @@ def test_starttls_that_is_not_to_be_had_is_told(
 
 
 @pytest.mark.parametrize(
+    ("protocol", "answers"),
+    [
+        ("smtp", [b"220 hi\r\n", b"502 what\r\n"]),
+        ("imap", [b"* OK\r\n* OK\r\n"]),
+        ("imap", [b"* OK hi\r\n", b"a1 BAD\r\n"]),
+        ("imap", [b"* OK hi\r\n", b"b7 OK\r\n"]),
+        ("imap", [b"* OK hi\r\n", b"\r\n"]),
+        ("ldap", [bytes.fromhex("300c02010161070a010004000400")]),
+        ("ldap", [bytes.fromhex("3005020101780002")]),
+        ("ldap", [bytes.fromhex("3000")]),
+        ("ldap", [bytes.fromhex("30820009020101780402020000")]),
+        ("xmpp-client", [b"<stream:stream><stream:error>"]),
+    ],
+)
+def test_a_peer_that_loses_the_thread_is_told_apart(protocol: str, answers: list[bytes]) -> None:
+    talking = conversation(protocol)
+    talking.begin()
+    *first, last = answers
+    for answer in first:
+        talking.received(answer)
+    with pytest.raises(NonsenseError):
+        talking.received(last)
+
+
+def test_a_proceed_with_a_closing_tag_of_its_own_is_a_go_ahead() -> None:
+    *first, last = answers_of("xmpp-client")
+    spelt_out = last.replace(b"/>", b"></proceed>")
+    assert talk("xmpp-client", [*first, spelt_out])
+
+
+def test_xmpp_starttls_that_fails_is_told() -> None:
+    answers = answers_of("xmpp-client")[:-1]
+    with pytest.raises(RefusedError, match="failure"):
+        talk("xmpp-client", [*answers, b"<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"])
+
+
+@pytest.mark.parametrize(
     ("protocol", "answer"),
     [
         ("smtp", b"554 go away\r\n"),
