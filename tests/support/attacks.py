@@ -94,7 +94,7 @@ def attack_of(chance: random.Random) -> Attack:
         case "data":
             return Attack(when, question, lie(ANSWERS), era)
         case "cut":
-            cuts = (*(Reply(era),) * chance.randrange(6), lie(DENIES))
+            cuts = (*(Reply(era),) * chance.randrange(6), lie(DENIES + ANSWERS))
             return Attack(when, question, Reply(era, (move(UNSIGNED),)), era, cuts)
     cuts = tuple(anything() for _ in range(chance.randrange(7)))
     keys = tuple(anything() for _ in range(chance.randrange(4)))

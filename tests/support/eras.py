@@ -48,9 +48,14 @@ SAFE = """
     *.deep.wild  A      192.0.2.43
     *.to         CNAME  www
     *.maze       NS     ns.lab.
+    *.vault      NS     ns.lab.
+    *.vault      DS     4711 100 2 0000000000000000000000000000000000000000000000000000000000000000
 """
-"""A secure zone with one of each: aliases, empty non-terminals, a DNAME, wildcards, and a wildcard
-that delegates."""
+"""A secure zone with one of each: aliases, empty non-terminals, a DNAME, wildcards, and wildcards
+that delegate, one without and one with a DS record of an algorithm that nobody knows."""
+
+UNKNOWN_ALGORITHM = 100
+"""Nobody can check what is signed by it."""
 
 OTHER_TLD = {"nsec": "hashed", "hashed": "optout", "optout": "nsec"}
 
@@ -87,6 +92,8 @@ def _plans(tld: str, era: int) -> Iterator[Plan]:
         f"kid.safe.{tld}": unsigned_then,
         f"kid.kid.safe.{tld}": "",
         f"kid.maze.safe.{tld}": "",
+        f"kid.vault.safe.{tld}": "",
+        f"kid.to.safe.{tld}": "",
         f"a.b.cut.safe.{tld}": "",
         f"kid.free.{tld}": "",
         f"kid.turn.{tld}": unsigned_then,
@@ -188,7 +195,20 @@ KID_WORDS = ("nx", "a.nx", "nx.w", "w", "nx.www", "nx.free")
 SAFE_WORDS = (
     *("nx", "a.nx", "nx.www", "twig", "on.twig", "nx.twig", "nx.on.twig", "x.old", "nx.old"),
     *("wild", "nx.wild", "nx.here.wild", "deep.wild", "nx.deep.wild", "to", "nx.to", "maze"),
-    *("nx.maze", "nx.kid.maze", "once", "x.once", "nx.new", "cut", "b.cut", "nx.cut", "nx.b.cut"),
+    *(
+        "nx.maze",
+        "nx.kid.maze",
+        "nx.kid.vault",
+        "nx.kid.to",
+        "vault",
+        "once",
+        "x.once",
+        "nx.new",
+        "cut",
+        "b.cut",
+        "nx.cut",
+        "nx.b.cut",
+    ),
     *("www.kid", "nx.kid", "nx.loose", "www.loose", "nx.kid.kid", "www.a.b.cut", "nx.mail"),
 )
 

@@ -335,6 +335,18 @@ def alter_signature(response: Response, move: Move) -> Response:
     )
 
 
+def fit_labels(response: Response, move: Move) -> Response:
+    """Beside the signatures of every denial stand some that claim to be over its very name."""
+
+    def fitted(rrset: RRset) -> RRset:
+        labels = names.label_count(rrset.name) - names.is_wildcard(rrset.name)
+        made_up = tuple(s[:3] + bytes((labels,)) + s[4:] for s in rrset.signatures)
+        both = (rrset.signatures, made_up) if move.other & 1 else (made_up, rrset.signatures)
+        return replace(rrset, signatures=tuple(dict.fromkeys(both[0] + both[1])))
+
+    return replace(response, authority=tuple(map(fitted, response.authority)))
+
+
 def rename(response: Response, move: Move) -> Response:
     """A set moves to another owner."""
     pool = neighbours(response.question.name)
@@ -401,6 +413,7 @@ CHANGING = (
     forge_soa,
     move_signatures,
     alter_signature,
+    fit_labels,
     rename,
     raise_ttls,
     reverse,

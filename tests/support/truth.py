@@ -19,6 +19,8 @@ from anchord.model.response import RRset
 from anchord.model.verdict import Answer, Status
 from anchord.wire.rdata import read_target
 
+from .eras import UNKNOWN_ALGORITHM
+
 MOST_ITERATIONS = 50
 """NSEC3 iterations up to which denials are checked at all."""
 
@@ -54,9 +56,11 @@ class Truth:
     def _may_step(world: World, name: Name, *, is_own: bool) -> bool:
         zone = world.zone_for(Question(name, rdtypes.DS))
         assert zone is not None
-        if not is_own and (not zone.is_signed or (zone.is_cut(name) and not _ds(zone, name))):
+        if not is_own and (
+            not zone.is_signed or (zone.is_cut(name) and not _is_secure_cut(zone, name))
+        ):
             return True
-        if _is_uncounted(zone) and not _ds(zone, name):
+        if _is_uncounted(zone) and not _is_secure_cut(zone, name):
             return True
         return _is_opt_out(zone) and zone.chain.matching(name) is None
 
@@ -139,8 +143,10 @@ class Truth:
         return {zone.apex for zone in zones if zone is not None and zone.is_signed}
 
 
-def _ds(zone: Zone, name: Name) -> RRset | None:
-    return zone.get(name, rdtypes.DS)
+def _is_secure_cut(zone: Zone, name: Name) -> bool:
+    """Whether the zone has a DS record there that counts."""
+    ds = zone.get(name, rdtypes.DS)
+    return ds is not None and any(rdata[2] != UNKNOWN_ALGORITHM for rdata in ds.rdatas)
 
 
 def _is_opt_out(zone: Zone) -> bool:
