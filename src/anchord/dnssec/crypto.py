@@ -24,6 +24,9 @@ LARGEST_RSA: Final = 4096
 """Bits of an RSA modulus above which a key counts as unsupported: what verifying may cost."""
 LARGEST_EXPONENT: Final = 2**64
 """RSA public exponents from here on count as unsupported, for the same reason."""
+LONGEST_RSA: Final = 3 + 9 + LARGEST_RSA // 8
+"""Octets of an RSA key field above which it counts as unsupported: there are zeros before a number,
+which RFC 3110 section 2 prohibits, and which would fill the memory with keys that are kept."""
 
 
 class UnsupportedKeyError(Exception):
@@ -69,6 +72,8 @@ def _rsa(hash_algorithm: hashes.HashAlgorithm) -> Callable[[bytes], Verify]:
 
     def load(key: bytes) -> Verify:
         exponent, modulus = _rsa_numbers(key)
+        if len(key) > LONGEST_RSA:
+            raise UnsupportedKeyError
         if not SMALLEST_RSA <= modulus.bit_length() <= LARGEST_RSA:
             raise UnsupportedKeyError
         if exponent < 3 or exponent % 2 == 0 or exponent > LARGEST_EXPONENT:

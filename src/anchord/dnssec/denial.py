@@ -142,6 +142,8 @@ def _unexpanded(rrset: RRset, zone: Name) -> RRset | None:
 
 SHA1_HASH = 1
 """The only NSEC3 hash algorithm there is (RFC 5155 section 11)."""
+HASH_OCTETS = 20
+"""How long its hashes are."""
 
 
 def _nsec3_record(rrset: RRset, zone: Name) -> Nsec3Record | None:
@@ -151,7 +153,7 @@ def _nsec3_record(rrset: RRset, zone: Name) -> Nsec3Record | None:
         return None
     if nsec3.hash_algorithm != SHA1_HASH or nsec3.flags & ~1:
         return None
-    if not owner_hash or len(nsec3.next_hash) != len(owner_hash):
+    if not len(owner_hash) == len(nsec3.next_hash) == HASH_OCTETS:
         return None
     return Nsec3Record(owner_hash, nsec3, rrset)
 
@@ -161,7 +163,7 @@ def _hash_in(label: bytes) -> bytes:
     if len(label) != 32 or not label.isalnum():
         return b""
     try:
-        return int(label, 32).to_bytes(20)
+        return int(label, 32).to_bytes(HASH_OCTETS)
     except ValueError:  # letters beyond v
         return b""
 
@@ -172,12 +174,10 @@ def denies_type(types: frozenset[int], rdtype: int, name: Name) -> bool:
     A CNAME would have been the answer; the parent's side of a zone cut knows only of DS, and the
     child's side nothing of it.
     """
-    if rdtypes.CNAME in types and rdtype != rdtypes.CNAME:
+    if rdtypes.CNAME in types or rdtype in types:
         return False
     if rdtype == rdtypes.ANY:
         return types <= {rdtypes.NSEC, rdtypes.RRSIG}
-    if rdtype in types:
-        return False
     if rdtype == rdtypes.DS:
         return rdtypes.SOA not in types or name == ROOT
     return not is_delegation(types)

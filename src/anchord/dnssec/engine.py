@@ -21,7 +21,7 @@ from anchord.wire.rdata import read_rrsig
 from . import claims, times
 from .asking import Asking, Work, ZoneTrust, ask, ask_zone
 from .classify import Alias, Ending, Story, tell
-from .denial import Denied, collect_evidence
+from .denial import Claim, Denied, collect_evidence
 from .limits import Budget
 from .proofs import Proof, prove
 from .rrsig import Signed, limit_flaw, verify_rrset
@@ -165,7 +165,7 @@ def _judge_rrset(rrset: RRset, response: Response, work: Work) -> Asking[Part]:
     if checked.wildcard is None:
         return part
     claim = claims.no_closer_match(rrset.name, checked.wildcard, work)
-    proof = yield from prove(claim, response, trust, work)
+    proof = yield from _proof_of(claim, rrset.name, response, trust, work)
     if isinstance(proof, Flaw):
         flaw = proof
         if flaw.code is EdeCode.NSEC_MISSING:
@@ -353,7 +353,7 @@ def _judge_denial(name: Name, is_name_error: bool, response: Response, work: Wor
         if trust.status is not Status.SECURE or trust.zone in tried:
             continue
         tried.add(trust.zone)
-        proof = yield from prove(claim, response, trust, work)
+        proof = yield from _proof_of(claim, holder, response, trust, work)
         if isinstance(proof, Proof):
             return (yield from _denied(proof, response, trust, work))
         flaws.append(proof)
@@ -380,6 +380,24 @@ def _judge_denial(name: Name, is_name_error: bool, response: Response, work: Wor
         chain=trust.chain,
         valid_until=trust.valid_until,
     )
+
+
+def _proof_of(
+    claim: Claim, holder: Name, response: Response, trust: ZoneTrust, work: Work
+) -> Asking[Proof | Flaw]:
+    """The proof that a zone gives for a claim about a name, or why it gives none.
+
+    That nothing can be said is for the zone to say that holds the name: one above may have too many
+    iterations, and secure zones below it.
+    """
+    proof = yield from prove(claim, response, trust, work)
+    if isinstance(proof, Proof) and proof.denied is Denied.NOTHING:
+        holding = yield from ask_zone(holder, work)
+        if holding.status is Status.SECURE and holding.zone != trust.zone:
+            zones = f"{names.to_text(trust.zone)}, but {names.to_text(holding.zone)} holds the name"
+            text = f"the NSEC3 records for {response.question} are of {zones}"
+            return Flaw(EdeCode.NSEC_MISSING, text, holder)
+    return proof
 
 
 def _denied(proof: Proof, response: Response, trust: ZoneTrust, work: Work) -> Asking[Part]:

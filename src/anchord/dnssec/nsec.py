@@ -55,10 +55,8 @@ def no_data(evidence: Evidence, name: Name, rdtype: int) -> Denial | None:
 def no_closer_match(evidence: Evidence, name: Name, closest_encloser: Name) -> Denial | None:
     """That `name` was rightly answered from `*.closest_encloser`: nothing stands closer to it."""
     cover = _covering(evidence, name)
-    if cover is None or _is_empty_non_terminal(cover, name):
-        return None
-    if _closest_encloser(cover, name) != closest_encloser:
-        return None
+    if cover is None or _closest_encloser(cover, name) != closest_encloser:
+        return None  # an empty non-terminal encloses itself
     return _denial(Denied.CLOSER_MATCH, cover)
 
 

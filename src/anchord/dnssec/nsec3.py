@@ -36,7 +36,11 @@ def name_error(evidence: Evidence, name: Name, limits: Limits, budget: Budget) -
         if wildcard_cover is None:
             return None
         return _denial(
-            Denied.NAME, enclosed.record, enclosed.cover, wildcard_cover, opt_out=enclosed.opt_out
+            Denied.NAME,
+            enclosed.record,
+            enclosed.cover,
+            wildcard_cover,
+            opt_out=enclosed.cover.nsec3.is_opt_out,
         )
 
     return _first(prove, evidence, limits, budget)
@@ -68,9 +72,13 @@ def no_data(
             if not denies_type(at_wildcard.nsec3.types, rdtype, wildcard):
                 return None
             return _denial(
-                Denied.DATA, enclosed.record, enclosed.cover, at_wildcard, opt_out=enclosed.opt_out
+                Denied.DATA,
+                enclosed.record,
+                enclosed.cover,
+                at_wildcard,
+                opt_out=enclosed.cover.nsec3.is_opt_out,
             )
-        if enclosed.opt_out:
+        if enclosed.cover.nsec3.is_opt_out:
             return _denial(Denied.DATA, enclosed.record, enclosed.cover, opt_out=True)
         return None
 
@@ -106,8 +114,9 @@ def no_secure_delegation(
             return None
         if enclosed.cover is None:
             return no_ds(enclosed.record.nsec3.types, enclosed.record.rrset)
-        denied = Denied.DS if enclosed.opt_out else Denied.NAME
-        return _denial(denied, enclosed.record, enclosed.cover, opt_out=enclosed.opt_out)
+        opt_out = enclosed.cover.nsec3.is_opt_out
+        denied = Denied.DS if opt_out else Denied.NAME
+        return _denial(denied, enclosed.record, enclosed.cover, opt_out=opt_out)
 
     return _first(prove, evidence, limits, budget)
 
@@ -151,10 +160,6 @@ class _Enclosed:
     name: Name
     record: Nsec3Record
     cover: Nsec3Record | None
-
-    @property
-    def opt_out(self) -> bool:
-        return self.cover is not None and self.cover.nsec3.is_opt_out
 
 
 class _BudgetSpentError(Exception):

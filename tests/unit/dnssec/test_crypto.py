@@ -291,6 +291,20 @@ def test_rsa_exponents_are_odd_and_of_3_to_64_bits(exponent: int, is_supported: 
             load_key(8, key)
 
 
+def test_zeros_before_a_number_do_not_make_a_key_longer_than_it_can_be() -> None:
+    modulus = (1 << 4095) + 1
+    key = rsa_key((1 << 64) - 1, modulus, long_form=True)
+    most = 3 + 9 + 512
+    for zeros, is_supported in ((0, True), (most - len(key), True), (most - len(key) + 1, False)):
+        exponent = bytes(zeros) + b"\xff" * 8
+        padded = b"\0" + len(exponent).to_bytes(2) + exponent + modulus.to_bytes(512)
+        if is_supported:
+            assert not load_key(8, padded)(bytes(512), DATA)
+        else:
+            with pytest.raises(UnsupportedKeyError):
+                load_key(8, padded)
+
+
 def test_an_exponents_length_may_take_three_octets(private: rsa.RSAPrivateKey) -> None:
     """RFC 3110 section 2."""
     numbers = private.public_key().public_numbers()

@@ -51,6 +51,14 @@ def test_other_types_are_none() -> None:
     assert not counts(made_by(ZONE, name("a.z."), rdtypes.A, b"\1\2\3\4"))
 
 
+@pytest.mark.parametrize("rdtype", [rdtypes.TXT, 65280])
+def test_other_types_are_none_though_they_look_like_it(rdtype: int) -> None:
+    """Whoever may publish records in a zone could else deny its other names."""
+    record = nsec3("z.", HASH, HASH)
+    assert not counts(made_by(ZONE, record.name, rdtype, *record.rdatas))
+    assert not counts(made_by(ZONE, name("a.z."), rdtype, *nsec("z.", "a.z.", "z.").rdatas))
+
+
 def test_an_owner_has_one_such_record() -> None:
     record = nsec("z.", "a.z.", "b.z.")
     other = nsec("z.", "a.z.", "c.z.")

@@ -76,6 +76,8 @@ def world() -> World:
             records="@ A 192.0.2.1\n*.w A 192.0.2.2",
             denial=Nsec3(51),
         ),
+        Plan("kid.many.lab.", "a secure zone below it", records="@ A 192.0.2.1"),
+        Plan("kid.w.many.lab.", "a secure zone beside a wildcard"),
     )
 
 
@@ -484,6 +486,28 @@ def test_too_many_iterations_make_denials_insecure(world: World) -> None:
         answer = judge(world, asked)
         assert (answer.verdict.status, answer.rcode, codes(answer)) == (INSECURE, rcode, [27])
     assert status(world, "many.lab A") is SECURE
+
+
+def test_too_many_iterations_of_a_zone_above_make_nothing_insecure(world: World) -> None:
+    """Only the zone that holds a name may have denials that cannot be counted."""
+    above = zone_of(world, "many.lab")
+    denial = above.chain.matching(above.apex)
+    wildcard = above.records[name("*.w.many.lab"), rdtypes.A]
+    assert denial
+    for rcode in (0, 3):
+        for asked in ("kid.many.lab A", "www.kid.many.lab A", "kid.many.lab TXT"):
+            lie = saying(authority=[denial], rcode=rcode)
+            answer = judge(Upstream(world, {asked: lie}), asked)
+            assert answer.verdict.status is BOGUS
+            assert codes(answer) == [12, 12, 6]
+            assert "are of many.lab., but kid.many.lab. holds the name" in texts(answer)
+    expanded = saying(replace(wildcard, name=name("www.kid.w.many.lab")), authority=[denial])
+    asked = "www.kid.w.many.lab A"
+    answer = judge(Upstream(world, {asked: expanded}), asked)
+    assert (answer.verdict.status, codes(answer)) == (BOGUS, [12, 6])
+    elsewhere = "www.nx.w.many.lab A"
+    lie = saying(replace(wildcard, name=name("www.nx.w.many.lab")), authority=[denial])
+    assert status(world, elsewhere, {elsewhere: lie}) is INSECURE
 
 
 @pytest.mark.parametrize("count", [3, 4])
