@@ -4,7 +4,7 @@ Every verdict about DNS is this process's own; the connections are made from her
 """
 
 import argparse
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from anchord.dane.smtp import PORT, check_domain
 from anchord.dane.srv import check_srv
 from anchord.dane.starttls import PROTOCOLS
 from anchord.dane.summary import tlsa_result
+from anchord.model.errors import AnchordError
 from anchord.model.names import Name
 
 from . import dane_make, dane_text
@@ -32,8 +33,13 @@ from .upstreams import with_upstreams
 
 BAD = 1
 """The exit status for a mismatch, something bogus, or an error that lint has found."""
-UNREACHABLE = 3
-"""The exit status where nothing could be judged."""
+
+
+class UnjudgedError(AnchordError):
+    """Nothing could be judged. Exit status 3."""
+
+    exit_status = 3
+
 
 HTTPS = 443
 """The port of a service that names none, and no protocol either."""
@@ -101,7 +107,7 @@ def _tlsa(arguments: argparse.Namespace) -> int:
 
     result = trio.run(look_up)
     _print(arguments, result, dane_text.tlsa_lines)
-    return _status([result.result])
+    return _conclude(arguments.host, [(result.result, result.reason)])
 
 
 # ------------ check ------------
@@ -148,9 +154,10 @@ def _check(arguments: argparse.Namespace) -> int:
     result = trio.run(check)
     if isinstance(result, CheckResult):
         _print(arguments, result, dane_text.check_lines)
-        return _status([result.result])
+        return _conclude(arguments.service, [(result.result, result.reason)])
     _print(arguments, result, dane_text.srv_lines)
-    return _status([one.result for one in result.services] or [result.result])
+    found = [(one.result, one.reason) for one in result.services]
+    return _conclude(arguments.service, found or [(result.result, result.reason)])
 
 
 # ------------ smtp ------------
@@ -175,7 +182,8 @@ def _smtp(arguments: argparse.Namespace) -> int:
 
     result = trio.run(check)
     _print(arguments, result, dane_text.mail_lines)
-    return _status([one.result for one in result.mx] or [result.result])
+    found = [(one.result, one.reason) for one in result.mx]
+    return _conclude(arguments.domain, found or [(result.result, result.reason)])
 
 
 # ------------ lint ------------
@@ -200,7 +208,7 @@ def _lint(arguments: argparse.Namespace) -> int:
     errors: list[Finding] = [one for one in result.findings if one.severity is Severity.ERROR]
     if errors:
         return BAD
-    return UNREACHABLE if result.check.result is Result.UNREACHABLE else 0
+    return _conclude(arguments.service, [(result.check.result, result.check.reason)])
 
 
 # ------------ What they share ------------
@@ -281,8 +289,15 @@ def _print(
     print(as_json(result) if arguments.json else "\n".join(lines(result)))
 
 
-def _status(results: list[Result | None]) -> int:
-    """The exit status for what was checked: one that is wrong makes the whole wrong."""
-    if Result.MISMATCH in results or Result.BOGUS in results:
+def _conclude(where: str, results: Sequence[tuple[Result | None, str]]) -> int:
+    """The exit status for results with their reasons: one that is wrong makes the whole wrong.
+
+    Raises UnjudgedError where nothing could be judged; what was found is printed by then.
+    """
+    words = [result for result, _ in results]
+    if Result.MISMATCH in words or Result.BOGUS in words:
         return BAD
-    return UNREACHABLE if results and set(results) == {Result.UNREACHABLE} else 0
+    if words and set(words) == {Result.UNREACHABLE}:
+        problem = f"nothing could be judged: {results[0][1]}"
+        raise UnjudgedError(problem, where=where, remedy="try again, or see what is in between")
+    return 0

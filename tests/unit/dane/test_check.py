@@ -3,6 +3,7 @@
 import ipaddress
 import ssl
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trio
@@ -159,6 +160,25 @@ def test_the_roots_of_the_platform_are_found(monkeypatch: pytest.MonkeyPatch) ->
     if not (paths.cafile or list(Path(paths.capath or "/nonexistent").glob("*.0"))):
         pytest.skip("this machine has no roots")
     assert load_roots().count > 20
+
+
+def test_the_roots_of_the_platform_may_be_a_file_or_a_folder_or_those_of_certifi(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    file = tmp_path / "roots.pem"
+    file.write_bytes(CHAIN.parts["root"].pem)
+    (tmp_path / "0123abcd.0").write_bytes(CHAIN.parts["root"].pem)
+    (tmp_path / "4567abcd.0").write_bytes(issue("other", is_ca=True).pem)
+
+    def count(cafile: Path | None, capath: Path | None) -> int:
+        paths = SimpleNamespace(cafile=cafile and str(cafile), capath=capath and str(capath))
+        monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+        return load_roots().count
+
+    assert count(file, tmp_path) == 1
+    assert count(None, tmp_path) == 2
+    assert count(None, None) > 20
 
 
 def test_where_there_are_no_roots_nothing_is_valid() -> None:
