@@ -175,8 +175,8 @@ def test_upstream_goes_past_the_daemon_and_the_configuration(
     daemon: Daemon, lab: Served, tmp_path: Path
 ) -> None:
     address = f"127.0.0.1:{daemon.port}"
-    tables = {"dnssec": lab.dnssec, "forward": {"allow_plaintext": True}}
-    file = configuration(tmp_path, lab.tls, dns=(address,), **tables)
+    consent = {"allow_plaintext": True}
+    file = configuration(tmp_path, lab.tls, dns=(address,), dnssec=lab.dnssec, forward=consent)
     ran = query(file, "--json", "--upstream", lab.udp, "good.lab")
     assert (in_json(ran)["upstream"], in_json(ran)["status"]) == (lab.udp, "secure")
 

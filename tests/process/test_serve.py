@@ -1,7 +1,9 @@
 """`anchord serve` as a service manager and its clients see it."""
 
+import itertools
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -15,7 +17,14 @@ import pytest
 from anchord.lab.servers import Asked, Behaviour
 from anchord.server.limits import Limits
 from support.asking import ask, query
-from support.command import Daemon, configuration, environment, serving
+from support.command import (
+    ANCHORD,
+    Daemon,
+    configuration,
+    environment,
+    serving,
+    wait_until_ready,
+)
 from support.served import Served, served_world
 
 SLOW = "slow.good.lab"
@@ -102,6 +111,48 @@ def test_listen_and_upstream_of_the_command_line_take_the_place_of_the_files(
     file = configuration(tmp_path, "udp://127.0.0.1:9", dns=("127.0.0.1:1",), dnssec=lab.dnssec)
     with serving(file, "--listen", "127.0.0.1:0", "--upstream", lab.udp) as daemon:
         assert ask(daemon.port, "good.lab").is_authentic
+
+
+def test_it_works_without_any_configuration(tmp_path: Path) -> None:
+    """The shipped trust anchors and upstreams; what this machine answers by itself is answered."""
+    if Path("/etc/anchord/anchord.toml").exists():
+        pytest.skip("there is a configuration on this machine")
+    folders = ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "HOME")
+    env = environment(**dict.fromkeys(folders, str(tmp_path)))
+    log = tmp_path / "log"
+    with (
+        log.open("wb") as stderr,
+        subprocess.Popen(
+            [*ANCHORD, "serve", "--listen", "127.0.0.1:0"], stderr=stderr, env=env
+        ) as process,
+    ):
+        daemon = Daemon(process, log, tmp_path / "anchord" / "control.sock")
+        try:
+            wait_until_ready(daemon)
+            assert ask(daemon.port, "localhost").rcode == "NOERROR"
+            upstreams = {name for name in daemon.ask("stats") if name.startswith("tls://")}
+            assert len(upstreams) == 2
+            assert daemon.stop() == 0
+        finally:
+            process.kill()
+
+
+def test_one_entry_of_the_cache_serves_every_combination_of_flags(
+    daemon: Daemon, lab: Served
+) -> None:
+    daemon.ask("flush")
+    ask(daemon.port, "mail.good.lab")
+    lab.log.clear()
+    for edns, do, ad, cd, tcp in itertools.product((False, True), repeat=5):
+        reply = ask(daemon.port, "MAIL.good.lab", edns=edns, do=do, ad=ad, cd=cd, tcp=tcp)
+        assert reply.rcode == "NOERROR"
+    assert [asked.text for asked in lab.log] == []
+
+
+def test_the_cache_counts_time_down(daemon: Daemon) -> None:
+    first = ask(daemon.port, "www.good.lab").message.answer[0].ttl
+    time.sleep(1.1)
+    assert first - 3 <= ask(daemon.port, "www.good.lab").message.answer[0].ttl < first
 
 
 def test_it_serves_without_a_control_socket(lab: Served, tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def serving(
     ):
         daemon = Daemon(process, log, file.with_name("control.sock"))
         try:
-            _wait_until_ready(daemon)
+            wait_until_ready(daemon)
             yield daemon
             if process.poll() is None:
                 assert daemon.stop() == 0, daemon.text
@@ -183,7 +183,7 @@ def serving(
     assert "a bug in anchord" not in daemon.text
 
 
-def _wait_until_ready(daemon: Daemon) -> None:
+def wait_until_ready(daemon: Daemon) -> None:
     deadline = time.monotonic() + START
     while "message=ready" not in daemon.text:
         assert daemon.process.poll() is None, daemon.text
