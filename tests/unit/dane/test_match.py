@@ -1,5 +1,6 @@
 """The verdict over chains of any octets: it is always there, and never a match by accident."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +11,7 @@ from anchord.dane.certificate import Certificate
 from anchord.dane.match import Judgement, judge
 from anchord.dane.pkix import Trust, Validated
 from anchord.dane.tlsa import Tlsa
-from anchord.lab.chains import CHAINS, records_of
+from anchord.lab.chains import CHAINS, issue, records_of
 
 HOST = "host.example.org"
 CHAIN = CHAINS["good"](HOST)
@@ -107,3 +108,20 @@ def test_the_wrong_selector_is_recognised() -> None:
     (of_key,) = records_of("3 1 1 leaf", CHAIN)
     wrong = Tlsa(3, 0, 1, of_key.data)
     assert "selector 1" in verdict(CHAIN.ders, [wrong]).reasons[0]
+
+
+def test_two_hundred_records_over_two_hundred_certificates_cost_less_than_a_second() -> None:
+    """As many of both as a hostile zone and its server can bring, each usage among them."""
+    strangers = [issue(f"stranger {number}", is_ca=True).der for number in range(20)]
+    ders = [CHAIN.leaf.der, *strangers * 10]
+    records = [
+        Tlsa(number % 4, number // 4 % 2, 1 + number // 8 % 2, bytes((number,)) * length)
+        for number in range(180)
+        for length in ((32, 64)[number // 8 % 2],)
+    ]
+    records += [Tlsa(2, 0, 0, der) for der in strangers]
+    began = time.process_time()
+    judgement = verdict(ders, records)
+    assert time.process_time() - began < 1
+    assert judgement.fit is None
+    assert len(judgement.reasons) == 200
