@@ -16,7 +16,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from OpenSSL.crypto import X509, X509Store, X509StoreContext, X509StoreContextError
+from OpenSSL.crypto import (
+    FILETYPE_ASN1,
+    X509,
+    X509Store,
+    X509StoreContext,
+    X509StoreContextError,
+    dump_certificate,
+    load_certificate,
+)
 from service_identity import CertificateError, VerificationError
 from service_identity.cryptography import (
     verify_certificate_hostname,
@@ -48,25 +56,26 @@ class ChainVerifier:
         ders = [certificate.public_bytes(Encoding.DER) for certificate in shown]
         if self._identity.checks_chain:
             chain = self._chain(shown, ders[0])
-            self._check_use(chain)
+            _check_use(shown[0])
+            for certificate in chain[1:-1]:
+                _check_use(certificate.to_cryptography())
             self._check_name(shown[0], ders[0])
-            self._identity.check_chain(one.public_bytes(Encoding.DER) for one in chain)
+            self._identity.check_chain(dump_certificate(FILETYPE_ASN1, one) for one in chain)
         self._identity.check_key(ders[0])
 
     def _context(self) -> ssl.SSLContext:
         return self._contexts.get(alpn="", checks_chain=True, ca_file=self._identity.ca_file)
 
-    def _chain(self, shown: Sequence[x509.Certificate], der: bytes) -> list[x509.Certificate]:
+    def _chain(self, shown: Sequence[x509.Certificate], der: bytes) -> list[X509]:
         """From the server's certificate up to one that is trusted."""
         if self._store is None:
             self._store = _store(self._context(), self._identity.ca_file)
         leaf, *others = map(X509.from_cryptography, shown)
         try:
-            proven = X509StoreContext(self._store, leaf, others).get_verified_chain()
+            return X509StoreContext(self._store, leaf, others).get_verified_chain()
         except X509StoreContextError as error:
             code, _, message = error.errors
             raise refusal(code, message, self._identity.name, der) from error
-        return [one.to_cryptography() for one in proven]
 
     def _check_name(self, certificate: x509.Certificate, der: bytes) -> None:
         name = self._identity.name
@@ -77,14 +86,16 @@ class ChainVerifier:
         except (VerificationError, CertificateError, ValueError) as error:
             raise refusal(WRONG_NAME, "", name, der) from error
 
-    def _check_use(self, chain: Sequence[x509.Certificate]) -> None:
-        """What OpenSSL checks of a TLS server only: purposes, and keys and digests' strength."""
-        for position, certificate in enumerate(chain):
-            if not _may_serve(certificate):
-                raise TlsError("the certificate is not accepted: it is not for servers")
-            is_anchor = position == len(chain) - 1
-            if _has_weak_key(certificate) or (not is_anchor and _has_weak_digest(certificate)):
-                raise TlsError("the certificate is not accepted: its key or digest is too weak")
+
+def _check_use(certificate: x509.Certificate) -> None:
+    """What OpenSSL checks of a TLS server only: purpose, and strength of key and digest.
+
+    It trusts an anchor as it is.
+    """
+    if not _may_serve(certificate):
+        raise TlsError("the certificate is not accepted: it is not for servers")
+    if _has_weak_key(certificate) or _has_weak_digest(certificate):
+        raise TlsError("the certificate is not accepted: its key or digest is too weak")
 
 
 def _store(context: ssl.SSLContext, ca_file: str) -> X509Store:
@@ -100,7 +111,7 @@ def _store(context: ssl.SSLContext, ca_file: str) -> X509Store:
         store.load_locations(paths.cafile, folder)
     else:  # the store of a system that does not keep it in files
         for der in context.get_ca_certs(binary_form=True):
-            store.add_cert(X509.from_cryptography(x509.load_der_x509_certificate(der)))
+            store.add_cert(load_certificate(FILETYPE_ASN1, der))
     return store
 
 

@@ -383,8 +383,9 @@ async def test_closing_fails_whoever_waits(stage: Stage, scheme: str) -> None:
 async def test_a_dead_server_is_found_out_by_its_next_connection(stage: Stage, scheme: str) -> None:
     server, upstream = await stage.ask(scheme, first(1, answer, hang_up), hang_up)
     await upstream.exchange(query_for())
-    with trio.move_on_after(2) as limit:
+    with trio.fail_after(
+        3
+    ):  # where it cannot be heard, it is known by what it does not acknowledge
         error = await failure(upstream)
-        assert error.kind in {Kind.CLOSED, Kind.TIMEOUT}
+    assert error.kind is Kind.CLOSED
     assert server.connections == 2
-    assert limit.cancelled_caught == (scheme in {"quic", "h3"})  # its end cannot be heard

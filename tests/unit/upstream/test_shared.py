@@ -245,7 +245,9 @@ async def test_the_longest_reply_comes_through(scene: Scene) -> None:
     assert len(await upstream.exchange(query_for())) == 65535
 
 
-async def test_what_is_asked_in_one_turn_leaves_in_one_piece(scene: Scene) -> None:
+async def test_what_is_asked_in_one_turn_leaves_in_one_piece_or_in_a_record_each(
+    scene: Scene,
+) -> None:
     pieces = []
 
     async def note(stream: Stream) -> None:
@@ -258,7 +260,8 @@ async def test_what_is_asked_in_one_turn_leaves_in_one_piece(scene: Scene) -> No
     await upstream.exchange(query_for())
     with trio.move_on_after(0.1):
         await gather(upstream, *[query_for()] * 20)
-    assert pieces[1:] == [20 * (len(query_for()) + 2)]
+    length = len(query_for()) + 2
+    assert pieces[1:] == ([length] * 20 if scene.secured else [20 * length])
 
 
 async def test_a_server_with_nagles_algorithm_does_not_answer_late(scene: Scene) -> None:
