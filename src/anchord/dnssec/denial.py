@@ -5,6 +5,7 @@ they share, and puts the two together. Whether the records used are genuine is c
 engine afterwards: a `Denial` names the RRsets that it rests on, and holds only if all of them do.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -94,8 +95,10 @@ Claim: TypeAlias = Callable[[Evidence], Denial | None]
 """What is to be proven: finds the proof in the evidence, if it is there."""
 
 
-def collect_evidence(rrsets: Iterable[RRset], zone: Name) -> Evidence:
+def collect_evidence(rrsets: Iterable[RRset], zone: Name, most: float = math.inf) -> Evidence:
     """The usable NSEC and NSEC3 records that `zone` claims to have signed.
+
+    With more than `most` of them it ends: that many are too many.
 
     Left out: NSEC expanded from wildcards (RFC 4035 section 5.4) and those whose next name lies
     outside the zone; NSEC3 not directly below the zone, of unknown hash algorithm or with unknown
@@ -120,6 +123,8 @@ def collect_evidence(rrsets: Iterable[RRset], zone: Name) -> Evidence:
                 nsec3s.append(record)
         except FormError:
             continue
+        if len(nsecs) + len(nsec3s) > most:
+            break
     return Evidence(zone, tuple(nsecs), tuple(nsec3s))
 
 

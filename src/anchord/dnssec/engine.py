@@ -249,7 +249,7 @@ def _holding_zone(name: Name, response: Response, work: Work) -> Asking[ZoneTrus
     """
     zones = _within_anchor(_denying_zones(response, name), name, work)
     for signer in zones[:MOST_SIGNERS]:
-        evidence = collect_evidence(response.authority, signer)
+        evidence = collect_evidence(response.authority, signer, work.limits.evidence_records)
         if len(evidence.rrsets) > work.limits.evidence_records:
             continue
         for cut in names.names_between(signer, name):

@@ -43,7 +43,7 @@ def prove(
     work: Work,
 ) -> Asking[Proof | Flaw]:
     """The proof that the zone gives for a claim in this response, or why it gives none."""
-    evidence = collect_evidence(response.authority, trust.zone)
+    evidence = collect_evidence(response.authority, trust.zone, work.limits.evidence_records)
     if len(evidence.rrsets) > work.limits.evidence_records:
         return limit_flaw("too many NSEC or NSEC3 records", trust.zone)
     checked: dict[int, Signed] = {}

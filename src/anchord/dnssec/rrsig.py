@@ -81,6 +81,7 @@ def _usable_signatures(rrset: RRset, zone: Name, work: Work) -> tuple[list[Rrsig
     """The RRSIGs by `zone` that are worth a check, and what is wrong with the others by it.
 
     Those of most labels come first: what was not expanded from a wildcard needs no proof for that.
+    Past the limit there is no need to look further.
     """
     usable: list[Rrsig] = []
     flaws: list[Flaw] = []
@@ -92,56 +93,58 @@ def _usable_signatures(rrset: RRset, zone: Name, work: Work) -> tuple[list[Rrsig
         if rrsig.signer != zone:
             continue
         flaw = _unusable(rrset, rrsig, work)
-        if flaw is None:
-            usable.append(rrsig)
-        else:
+        if flaw is not None:
             flaws.append(flaw)
+            continue
+        usable.append(rrsig)
+        if len(usable) > work.limits.signatures_per_rrset:
+            break
     usable.sort(key=lambda rrsig: -rrsig.labels)
     return usable, flaws
 
 
 def _unusable(rrset: RRset, rrsig: Rrsig, work: Work) -> Flaw | None:
-    what = _what(rrset)
-    tag = f"key {rrsig.key_tag}"
     now = work.now
     if rrsig.type_covered != rrset.rdtype:
-        return _flaw(EdeCode.DNSSEC_BOGUS, rrset, rrsig, f"the RRSIG of {what} covers another type")
+        text = f"the RRSIG of {_what(rrset)} covers another type"
+        return _flaw(EdeCode.DNSSEC_BOGUS, rrset, rrsig, text)
     owner_labels = names.label_count(rrset.name) - names.is_wildcard(rrset.name)
     if not names.label_count(rrsig.signer) <= rrsig.labels <= owner_labels:
-        text = f"the RRSIG of {what} by {tag} is for {rrsig.labels} labels, which cannot be"
+        text = f"{_by(rrset, rrsig)} is for {rrsig.labels} labels, which cannot be"
         return _flaw(EdeCode.DNSSEC_BOGUS, rrset, rrsig, text)
     if rrsig.algorithm not in work.context.supported.algorithms:
-        text = (
-            f"{what} has no RRSIG of a supported algorithm, only {algorithm_text(rrsig.algorithm)}"
-        )
+        algorithm = algorithm_text(rrsig.algorithm)
+        text = f"{_what(rrset)} has no RRSIG of a supported algorithm, only {algorithm}"
         return _flaw(EdeCode.RRSIGS_MISSING, rrset, rrsig, text)
     if times.is_before(rrsig.expiration, rrsig.inception):
         text = (
-            f"the RRSIG of {what} by {tag} expires ({times.to_text(rrsig.expiration, now)}) before "
+            f"{_by(rrset, rrsig)} expires ({times.to_text(rrsig.expiration, now)}) before "
             f"it becomes valid ({times.to_text(rrsig.inception, now)})"
         )
         return _flaw(EdeCode.SIGNATURE_EXPIRED_BEFORE_VALID, rrset, rrsig, text)
     if times.is_before(rrsig.expiration, now):
         text = (
-            f"the RRSIG of {what} by {tag} expired {times.to_text(rrsig.expiration, now)}, "
+            f"{_by(rrset, rrsig)} expired {times.to_text(rrsig.expiration, now)}, "
             f"{times.ago_text(now - rrsig.expiration)} ago"
         )
         return _flaw(EdeCode.SIGNATURE_EXPIRED, rrset, rrsig, text)
     if times.is_before(now, rrsig.inception):
         text = (
-            f"the RRSIG of {what} by {tag} is not valid before "
-            f"{times.to_text(rrsig.inception, now)}, in "
+            f"{_by(rrset, rrsig)} is not valid before {times.to_text(rrsig.inception, now)}, in "
             f"{times.ago_text(rrsig.inception - now)}"
         )
         return _flaw(EdeCode.SIGNATURE_NOT_YET_VALID, rrset, rrsig, text)
     return None
 
 
+def _by(rrset: RRset, rrsig: Rrsig) -> str:
+    return f"the RRSIG of {_what(rrset)} by key {rrsig.key_tag}"
+
+
 def _try_signature(
     rrset: RRset, rdatas: list[bytes], rrsig: Rrsig, keys: tuple[Dnskey, ...], work: Work
 ) -> Asking[Flaw | None]:
     """Check one RRSIG with each key that it may be of; None where one verifies it."""
-    what = _what(rrset)
     candidates = [
         key
         for key in keys
@@ -167,9 +170,7 @@ def _try_signature(
             return None
         if not work.budget.spend_failure():
             return limit_flaw(work.budget.exhausted, rrset.name)
-    text = (
-        f"the RRSIG of {what} by key {rrsig.key_tag} does not verify: data or signature are forged"
-    )
+    text = f"{_by(rrset, rrsig)} does not verify: data or signature are forged"
     return _flaw(EdeCode.DNSSEC_BOGUS, rrset, rrsig, text)
 
 

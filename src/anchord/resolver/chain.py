@@ -102,6 +102,7 @@ class Driver:
         self._fetches: Flights[tuple[Question, Rung], Said] = Flights(nursery)
         self._guesses: Flights[Question, Said] = Flights(nursery)
         self._walks: Flights[tuple[Name, bool, Rung], ZoneTrust] = Flights(nursery)
+        self._turn = trio.Lock()
 
     def guess(self, questions: Iterable[Question], job: Job) -> None:
         """Send questions that will probably be needed, on nobody's account."""
@@ -170,12 +171,20 @@ class Driver:
             elif isinstance(request, AskZone):
                 reply = await self._find_zone(request, job)
             else:
-                await trio.lowlevel.checkpoint()
+                await self._give_way()
             try:
                 request = asking.send(reply)
             except StopIteration as done:
                 result: T = done.value
                 return result
+
+    async def _give_way(self) -> None:
+        """Lets everything else run, and no more than one validation go on before it does so again.
+
+        However many are at work, clients whose answers are known wait for one signature check.
+        """
+        async with self._turn:
+            pass
 
     async def _find_zone(self, request: AskZone, job: Job) -> ZoneTrust:
         """The zone that holds a name: at once if it is known, else by one walk for all who ask.
