@@ -47,7 +47,8 @@ def test_it_is_installed_after_a_proof_and_taken_back_as_it_was(
     before = manifest(tree)
     ran = anchord("install", tree, config_of(daemon), "--dns-only")
     assert (ran.status, ran.stderr) == (0, "")
-    *proofs, told, more = ran.stdout.splitlines()
+    *proofs, note, told, more = ran.stdout.splitlines()
+    assert note.startswith("note: names of the network are denied from now on: home.test.;")
     assert [line.partition(" ms: ")[2] for line in proofs] == [
         f"{HOST}:53 over UDP",
         f"{HOST}:53 over TCP",
@@ -58,6 +59,23 @@ def test_it_is_installed_after_a_proof_and_taken_back_as_it_was(
     assert f"nameserver {HOST}\n" in tree.resolv_conf.read_text()
     ran = anchord("uninstall", tree, config_of(daemon))
     assert (ran.status, ran.stdout, ran.stderr) == (0, "DNS is as it was (file)\n", "")
+    assert manifest(tree) == before
+
+
+def test_names_of_the_network_need_consent_and_are_told(daemon: Daemon, tmp_path: Path) -> None:
+    """`trees.plain` has home.test in its resolv.conf."""
+    tree = trees.plain(tmp_path)
+    ran = anchord("install", tree, config_of(daemon), "--dns-only")
+    assert "note: names of the network are denied from now on: home.test.;" in ran.stdout
+    anchord("uninstall", tree, config_of(daemon))
+    before = manifest(tree)
+    ran = anchord("install", tree, config_of(daemon), "--dns-only", "--yes")
+    assert "names of the network are asked of its servers: home.test.\n" in ran.stdout
+    assert 'upstream = ["network"]' in tree.machine.text("/etc/anchord/anchord.toml")
+    ran = anchord("uninstall", tree, config_of(daemon))
+    assert ran.stdout == (
+        "DNS is as it was (file)\nnames of the network are no business of ours any more (network)\n"
+    )
     assert manifest(tree) == before
 
 
@@ -238,7 +256,8 @@ def test_systemd_gets_units_that_name_this_program(tmp_path: Path) -> None:
     assert "\nExecStart=/opt/anchord/bin/anchord serve\n" in unit
     assert tree.calls == [
         "systemctl daemon-reload",
-        "systemctl enable --now anchord.socket anchord-ipv6.socket anchord.service",
+        "systemctl enable anchord.socket anchord-ipv6.socket anchord.service",
+        "systemctl start anchord.socket anchord-ipv6.socket anchord.service",
     ]
     with journal.locked(tree.machine):
         journal.revert(tree.machine, "service")

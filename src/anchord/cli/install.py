@@ -4,6 +4,8 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -11,7 +13,9 @@ import msgspec
 from anchord.config.anchors import trust_anchors
 from anchord.config.load import FILE_NAME, SYSTEM_FOLDER, Loaded, load
 from anchord.daemon.control_client import ControlError, ask
+from anchord.daemon.network import NETWORK
 from anchord.model import names
+from anchord.model.names import Name
 from anchord.system import takeover
 from anchord.system.detect import BACKENDS
 from anchord.system.machine import Machine
@@ -42,6 +46,11 @@ def add_parser(subparsers: Subparsers) -> None:
         "--in-place",
         action="store_true",
         help="write into a resolv.conf that is mounted, where its name cannot be taken",
+    )
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="keep the network's own names working, asked of its servers, without asking me",
     )
     add_system_options(parser)
 
@@ -103,6 +112,7 @@ def report_as_json(report: Report) -> dict[str, object]:
 def request_of(arguments: argparse.Namespace) -> Request:
     """What is asked for, by options that a command may not have and the configuration."""
     options = vars(arguments)
+    is_given = options.get("yes", False) or options.get("dry_run", False)
     config = load_for_service(arguments).config
     zones = [record.zone for record in trust_anchors(config.dnssec.trust_anchors)]
 
@@ -122,7 +132,21 @@ def request_of(arguments: argparse.Namespace) -> Request:
         backend=options.get("backend", "auto"),
         in_place=options.get("in_place", False),
         count_queries=count_queries,
+        zones=tuple(zone.domain for zone in config.zone),
+        network_zones=tuple(zone.domain for zone in config.zone if NETWORK in zone.upstream),
+        consents=partial(
+            _consents, is_given=options.get("yes", False) or options.get("dry_run", False)
+        ),
     )
+
+
+def _consents(domains: Sequence[Name], *, is_given: bool) -> bool:
+    """Asks, where somebody is there to be asked."""
+    if is_given or not sys.stdin.isatty() or not sys.stdout.isatty():
+        return is_given
+    print("The network has names of its own:", *(names.to_text(domain) for domain in domains))
+    print("They can be asked of its servers, in the clear and unproven, while its link is there.")
+    return input("Keep them working? [y/N] ").strip().lower() in {"y", "yes"}
 
 
 def _described(machine: Machine, planned: list[Plan]) -> list[str]:
@@ -141,6 +165,8 @@ def _tell(report: Report) -> None:
     for plan in report.plans:
         if plan.what == "service":
             print(f"anchord is a service now ({plan.backend})")
+        elif plan.what == "names":
+            print(f"names of the network are asked of its servers: {dict(plan.reasons)['domains']}")
         else:
             print(f"anchord is this system's resolver now ({plan.backend})")
             print("anchord status tells more; sudo anchord uninstall takes it back")

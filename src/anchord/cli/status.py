@@ -75,6 +75,8 @@ def _lines(found: State, daemon: dict[str, Any] | None) -> Iterator[str]:
         yield f"proven   {proof.way}, {proof.milliseconds} ms"
     for failure in found.failures:
         yield _warning(f"unproven {failure}")
+    if found.network_names:
+        yield f"network  asked of its links, unproven: {', '.join(found.network_names)}"
     for bypass in found.bypasses:
         yield f"past us  {bypass}"
     for note in found.notes:

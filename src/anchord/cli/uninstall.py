@@ -9,6 +9,13 @@ from anchord.system.machine import Machine
 from .install import add_system_options, report_as_json
 from .parser import Subparsers
 
+DONE = {
+    "dns": "DNS is as it was",
+    "names": "names of the network are no business of ours any more",
+    "service": "the service is removed",
+}
+"""What is told of each kind of plan that was taken back."""
+
 
 def add_parser(subparsers: Subparsers) -> None:
     """`anchord uninstall`."""
@@ -39,8 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     for note in report.notes:
         print(f"note: {note}")
     for plan in report.plans:
-        what = "the service is removed" if plan.what == "service" else "DNS is as it was"
-        print(f"{what} ({plan.backend})")
+        print(f"{DONE[plan.what]} ({plan.backend})")
     if not report.changed:
         print("nothing to take back")
     return 0

@@ -9,6 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,8 @@ def find() -> Path | None:
 def _candidates() -> Iterator[Path]:
     import platformdirs
 
-    yield platformdirs.user_config_path("anchord", appauthor=False) / FILE_NAME
+    with suppress(RuntimeError):  # a service whose user has no home has no file of its own
+        yield platformdirs.user_config_path("anchord", appauthor=False) / FILE_NAME
     if os.name == "posix":
         yield SYSTEM_FOLDER / FILE_NAME
     else:

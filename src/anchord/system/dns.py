@@ -74,7 +74,7 @@ def _resolved(machine: Machine, facts: Facts, addresses: Sequence[str]) -> list[
         f"{_HEADER}[Resolve]\nDNS={' '.join(addresses)}\nDomains=~.\nDNSSEC=no\nDNSOverTLS=no\n"
     )
     restart = ("systemctl", "restart", "systemd-resolved.service")
-    steps: list[Step] = [Command(on_undo=restart), own_file(machine, RESOLVED_DROP_IN, drop_in)]
+    steps: list[Step] = [Command(on_undo=restart), *own_file(machine, RESOLVED_DROP_IN, drop_in)]
     finish: list[Step] = [Command(on_do=restart)]
     if facts.has_networkmanager:
         # Without it NetworkManager would find a resolv.conf that is not resolved's at its next
@@ -83,7 +83,7 @@ def _resolved(machine: Machine, facts: Facts, addresses: Sequence[str]) -> list[
         steps = [
             Command(on_undo=_reload(machine, facts)),
             *steps,
-            own_file(machine, NETWORKMANAGER_DROP_IN, content),
+            *own_file(machine, NETWORKMANAGER_DROP_IN, content),
         ]
         finish.append(Command(on_do=_reload(machine, facts)))
     return [*steps, *_replaced(machine, facts, addresses), *finish]
@@ -98,7 +98,7 @@ def _networkmanager(machine: Machine, facts: Facts, addresses: Sequence[str]) ->
     )
     return [
         Command(on_undo=_reload(machine, facts)),
-        own_file(machine, NETWORKMANAGER_DROP_IN, content),
+        *own_file(machine, NETWORKMANAGER_DROP_IN, content),
         Command(on_do=_reload(machine, facts)),
     ]
 
@@ -130,12 +130,12 @@ def _file(machine: Machine, facts: Facts, addresses: Sequence[str]) -> list[Step
     if facts.has_networkmanager:
         before = [
             Command(on_undo=_reload(machine, facts)),
-            own_file(machine, NETWORKMANAGER_DROP_IN, f"{_HEADER}[main]\ndns=none\n"),
+            *own_file(machine, NETWORKMANAGER_DROP_IN, f"{_HEADER}[main]\ndns=none\n"),
             Command(on_do=_reload(machine, facts)),
         ]
     if facts.has_dhclient:
         hook = f"{_HEADER}make_resolv_conf() {{ :; }}\n"
-        before.append(own_file(machine, DHCLIENT_HOOK, hook))
+        before += own_file(machine, DHCLIENT_HOOK, hook)
     if facts.has_dhcpcd:
         before.append(_dhcpcd(machine))
     return [*before, *_replaced(machine, facts, addresses)]

@@ -26,6 +26,10 @@ from .plan import Plan
 
 FOLDER = "/var/lib/anchord-install"
 
+KINDS = ("dns", "names", "service")
+"""What plans are for, in the order in which they are taken back: programs are led away from us
+first."""
+
 VERSION = 1
 
 
@@ -44,7 +48,7 @@ class Entry(Struct, frozen=True):
 
 
 def read(machine: Machine, what: str) -> Entry | None:
-    """The entry for `what` ("service", "dns"), if there is one. Raises SystemRefusal."""
+    """The entry for `what` (one of KINDS), if there is one. Raises SystemRefusal."""
     content = machine.read(_name(what))
     if content is None:
         return None
@@ -102,7 +106,7 @@ def recover(machine: Machine) -> list[str]:
     """Takes back what a process that was killed left unfinished; returns notes for people."""
     notes = []
     if machine.path(FOLDER).is_dir():
-        for what in ("dns", "service"):
+        for what in KINDS:
             files.sweep(machine.path(_name(what)))
             entry = read(machine, what)
             if entry is not None and not entry.is_applied:

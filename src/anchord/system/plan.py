@@ -9,6 +9,7 @@ for people where something is not as it was left.
 import difflib
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
@@ -23,12 +24,39 @@ MARK = "anchord"
 """A word in the first line of every file that is ours."""
 
 
+class Folder(Struct, frozen=True, tag="folder"):
+    """A folder that a file of ours needs and that is missing."""
+
+    path: str
+
+    def describe(self, machine: Machine) -> Iterator[str]:  # noqa: ARG002 - as the others
+        """Lines for people."""
+        yield f"make {self.path}/"
+
+    def do(self, machine: Machine) -> None:
+        """Makes it."""
+        path = machine.path(self.path)
+        path.mkdir(mode=0o755, exist_ok=True)
+        files.sync(path.parent)
+
+    def undo(self, machine: Machine) -> list[str]:
+        """Removes it, unless somebody has put something there."""
+        path = machine.path(self.path)
+        with suppress(OSError):
+            path.rmdir()
+            files.sync(path.parent)
+        return []
+
+    def fault(self, machine: Machine) -> str:  # noqa: ARG002 - as the others
+        """What is in it is looked at by itself."""
+        return ""
+
+
 class OwnFile(Struct, frozen=True, tag="own-file"):
-    """A file that only anchord has; `made` are the folders that it needs and that are missing."""
+    """A file that only anchord has."""
 
     path: str
     content: str
-    made: tuple[str, ...] = ()
     mode: int = files.MODE
 
     def describe(self, machine: Machine) -> Iterator[str]:
@@ -43,9 +71,6 @@ class OwnFile(Struct, frozen=True, tag="own-file"):
             raise SystemRefusal(
                 "is there already and is not anchord's", where=self.path, remedy="move it away"
             )
-        for folder in self.made:
-            machine.path(folder).mkdir(mode=0o755, exist_ok=True)
-            files.sync(machine.path(folder).parent)
         files.put(path, self.content.encode(), self.mode)
 
     def undo(self, machine: Machine) -> list[str]:
@@ -62,8 +87,6 @@ class OwnFile(Struct, frozen=True, tag="own-file"):
             path.rename(machine.path(saved))
             files.sync(path.parent)
             notes.append(f"{self.path} had been edited and is now {saved}")
-        for folder in reversed(self.made):
-            _remove_if_empty(machine, folder)
         return notes
 
     def fault(self, machine: Machine) -> str:
@@ -99,7 +122,7 @@ class ReplaceFile(Struct, frozen=True, tag="replace-file"):
 
     def describe(self, machine: Machine) -> Iterator[str]:
         """Lines for people."""
-        link = f", a link to {self.before.target}," if self.before.kind == "link" else ""
+        link = f", a link to {self.before.target}" if self.before.kind == "link" else ""
         original = "" if self.before.kind == "absent" else f"; the original is kept as {self.kept}"
         yield f"replace {self.path}{link}{original}"
         yield from _difference(machine.text(self.path), self.content)
@@ -113,11 +136,14 @@ class ReplaceFile(Struct, frozen=True, tag="replace-file"):
             )
         if self.before.kind != "absent":
             files.keep(path, machine.path(self.kept))
-        files.put(path, self.content.encode(), self.before.mode if self.block else files.MODE)
+        is_edited = bool(self.block) and self.before.kind == "file"
+        files.put(path, self.content.encode(), self.before.mode if is_edited else files.MODE)
 
     def undo(self, machine: Machine) -> list[str]:
         """Gives the original back, unless the file is not ours any more."""
         path, kept = machine.path(self.path), machine.path(self.kept)
+        if not path.parent.is_dir():
+            return []
         files.sweep(path)
         seen = files.see(path)
         is_ours = seen.kind == "file" and seen.sha256 == files.digest(self.content.encode())
@@ -228,11 +254,11 @@ class Command(Struct, frozen=True, tag="command"):
         return ""
 
 
-Step: TypeAlias = OwnFile | ReplaceFile | Overwrite | Command
+Step: TypeAlias = Folder | OwnFile | ReplaceFile | Overwrite | Command
 
 
 class Plan(Struct, frozen=True):
-    """What makes anchord the system's `what` ("service", "dns"), by whose means, and why so.
+    """What makes anchord the system's `what` (see `journal.KINDS`), by whose means, and why so.
 
     `reasons` are the facts that decided; `notes` is what people must know and no step can do.
     """
@@ -252,25 +278,20 @@ class Plan(Struct, frozen=True):
         yield from (f"  note: {note}" for note in self.notes)
 
 
-def own_file(machine: Machine, path: str, content: str, mode: int = files.MODE) -> OwnFile:
-    """The step, with the folders that are missing now."""
+def own_file(machine: Machine, path: str, content: str, mode: int = files.MODE) -> list[Step]:
+    """The steps: folders that are missing now, then the file."""
     assert _is_marked(content)
-    folders = [str(folder) for folder in PurePosixPath(path).parents]
-    missing = tuple(folder for folder in reversed(folders) if not machine.exists(folder))
-    return OwnFile(path, content, missing, mode)
+    return [*folders(machine, path), OwnFile(path, content, mode)]
+
+
+def folders(machine: Machine, path: str) -> list[Step]:
+    """Those above `path` that are missing now."""
+    above = [str(folder) for folder in PurePosixPath(path).parents]
+    return [Folder(folder) for folder in reversed(above) if not machine.exists(folder)]
 
 
 def _is_marked(text: str) -> bool:
     return MARK in text.partition("\n")[0] or MARK in "\n".join(text.splitlines()[:3])
-
-
-def _remove_if_empty(machine: Machine, folder: str) -> None:
-    path = machine.path(folder)
-    try:
-        path.rmdir()
-    except OSError:  # gone already, or somebody has put something there
-        return
-    files.sync(path.parent)
 
 
 def _difference(before: str, after: str) -> Iterator[str]:

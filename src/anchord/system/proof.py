@@ -55,7 +55,9 @@ def through_listeners(
     ]
 
 
-def through_system(machine: Machine, addresses: Sequence[str], zone: Name) -> list[Proof]:
+def through_system(
+    machine: Machine, addresses: Sequence[str], zone: Name, *, patience: float
+) -> list[Proof]:
     """A proven answer by the ways that programs take. Raises NotProvenError.
 
     One is resolv.conf, read as the C library reads it: every name server in it must be one of
@@ -68,13 +70,13 @@ def through_system(machine: Machine, addresses: Sequence[str], zone: Name) -> li
             f"names {', '.join(strangers) or 'no server'} and not anchord alone",
             where=resolv_conf.PATH,
         )
-    deadline = time.monotonic() + SYSTEM_TIME
+    deadline = time.monotonic() + patience
     proofs = [
         _until(deadline, (server, 53), zone, tcp=False, by=f"resolv.conf: {server}")
         for server in found.nameservers
     ]
     if machine.says("systemctl", "is-active", "systemd-resolved.service") is not None:
-        proofs.append(_through_resolved(machine, zone))
+        proofs.append(_through_resolved(machine, zone, deadline))
     return proofs
 
 
@@ -142,13 +144,17 @@ def _reason(rcode: int, edes: Sequence[Ede], zone: Name) -> str:
     return f"{names.to_text(zone)} DNSKEY was {word}" + (f" ({told})" if told else "")
 
 
-def _through_resolved(machine: Machine, zone: Name) -> Proof:
-    started = time.monotonic()
-    ran = machine.run(
-        ("resolvectl", "query", "--cache=no", "--type=DNSKEY", names.to_text(zone)),
-        patience=SYSTEM_TIME,
-    )
-    if ran.status:
-        words = (ran.stderr or ran.stdout).strip().splitlines()[-1:]
-        raise NotProvenError(f"no answer through it ({''.join(words)})", where="systemd-resolved")
-    return Proof("systemd-resolved", round((time.monotonic() - started) * 1000))
+def _through_resolved(machine: Machine, zone: Name, deadline: float) -> Proof:
+    """It has just been started anew, and needs a moment to find its links."""
+    argv = ("resolvectl", "query", "--cache=no", "--type=DNSKEY", names.to_text(zone))
+    while True:
+        started = time.monotonic()
+        ran = machine.run(argv, patience=SYSTEM_TIME)
+        if not ran.status:
+            return Proof("systemd-resolved", round((time.monotonic() - started) * 1000))
+        if time.monotonic() > deadline:
+            words = (ran.stderr or ran.stdout).strip().splitlines()[-1:]
+            raise NotProvenError(
+                f"no answer through it ({''.join(words)})", where="systemd-resolved"
+            )
+        time.sleep(_AGAIN)

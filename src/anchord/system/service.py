@@ -73,12 +73,13 @@ def _systemd(machine: Machine, executable: str) -> list[Step]:
     return [
         Command(on_undo=reload),
         *(
-            own_file(
+            step
+            for unit in UNITS
+            for step in own_file(
                 machine,
                 f"{UNIT_FOLDER}/{unit}",
                 shipped("systemd", unit).replace(PACKAGED, executable),
             )
-            for unit in UNITS
         ),
         Command(on_do=reload),
         *_enabled(machine),
@@ -86,21 +87,27 @@ def _systemd(machine: Machine, executable: str) -> list[Step]:
 
 
 def _enabled(machine: Machine) -> list[Step]:
-    """Nothing, where it is enabled and running already: then uninstalling leaves it so."""
-    states = (machine.says("systemctl", word, *UNITS[:2]) for word in ("is-enabled", "is-active"))
-    if all(state is not None for state in states):
-        return []
-    return [
-        Command(
-            on_do=("systemctl", "enable", "--now", *UNITS[1:], UNITS[0]),
-            on_undo=("systemctl", "disable", "--now", *UNITS),
-        )
-    ]
+    """What is enabled or running already stays so when anchord is uninstalled."""
+    steps: list[Step] = []
+    for question, on_do, on_undo in (
+        ("is-enabled", "enable", "disable"),
+        ("is-active", "start", "stop"),
+    ):
+        if any(machine.says("systemctl", question, unit) is None for unit in UNITS[:2]):
+            steps.append(_systemctl(on_do, on_undo))
+    return steps
+
+
+def _systemctl(on_do: str, on_undo: str) -> Step:
+    sockets_first = (*UNITS[1:], UNITS[0])
+    return Command(
+        on_do=("systemctl", on_do, *sockets_first), on_undo=("systemctl", on_undo, *UNITS)
+    )
 
 
 def _openrc(machine: Machine, executable: str) -> list[Step]:
     content = shipped("openrc", "anchord").replace(PACKAGED, executable)
-    steps: list[Step] = [own_file(machine, OPENRC_FILE, content, 0o755)]
+    steps = own_file(machine, OPENRC_FILE, content, 0o755)
     if "\nanchord:" not in f"\n{machine.text('/etc/passwd')}":
         useradd = (
             "useradd", "--system", "--user-group", "--no-create-home",

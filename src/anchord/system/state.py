@@ -8,6 +8,7 @@ import socket
 from dataclasses import dataclass
 
 from anchord.model import names
+from anchord.model.names import Name
 from anchord.server.holder import holder_of
 
 from . import detect, journal, links, proof, resolv_conf
@@ -41,6 +42,7 @@ class State:
     holders: tuple[tuple[str, str], ...]
     proofs: tuple[Proof, ...]
     failures: tuple[str, ...]
+    network_names: tuple[str, ...]
     bypasses: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -56,7 +58,7 @@ def look(machine: Machine, request: Request) -> State:
             if way == "listeners":
                 proofs += proof.through_listeners(request.reachable, request.zone, patience=0)
             else:
-                proofs += proof.through_system(machine, request.hosts, request.zone)
+                proofs += proof.through_system(machine, request.hosts, request.zone, patience=0)
         except NotProvenError as error:
             failures.append(error.one_line())
     return State(
@@ -69,9 +71,16 @@ def look(machine: Machine, request: Request) -> State:
         ),
         proofs=tuple(proofs),
         failures=tuple(failures),
+        network_names=tuple(names.to_text(domain) for domain in _network_names(machine, request)),
         bypasses=tuple(_bypasses(machine, has_resolved=facts.has_resolved)),
         notes=tuple(notes(facts)),
     )
+
+
+def _network_names(machine: Machine, request: Request) -> tuple[Name, ...]:
+    """The domains of links that are forwarded to the links' servers now."""
+    found = links.links(machine)
+    return tuple(zone for zone in request.network_zones if links.servers_for(found, zone))
 
 
 def _part(machine: Machine, what: str) -> Part:

@@ -3,6 +3,7 @@
     lock, recover              one process at a time, on a system without half-done changes
     service                    installed and started where it is wanted
     proof through listeners    a signed answer from us, over every address
+    names                      those of the network are kept working, if somebody agrees
     DNS                        only now: the plan for whoever has it
     proof through the system   or everything is taken back
 
@@ -11,13 +12,14 @@ not lead to one.
 """
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from anchord.model import names
 from anchord.model.names import Name
 from anchord.server.holder import holder_of
 
-from . import detect, dns, journal, proof, resolv_conf, service
+from . import detect, dns, journal, links, proof, resolv_conf, service, zones
 from .errors import NotProvenError, SystemRefusal
 from .machine import Machine
 from .plan import Plan
@@ -31,7 +33,9 @@ class Request:
     """What is asked for: `anchord install` with its options and what the configuration says.
 
     `addresses` are those of listen.dns, `zone` has a trust anchor. `count_queries` tells how many
-    the daemon has had, None where it cannot be asked.
+    the daemon has had, None where it cannot be asked. `zones` are those of the configuration,
+    `network_zones` those among them that the network's servers are asked for;
+    `consents` tells whether the network's names may be asked of its servers, unproven.
     """
 
     addresses: tuple[HostAndPort, ...]
@@ -42,6 +46,9 @@ class Request:
     backend: str = "auto"
     in_place: bool = False
     count_queries: Callable[[], int | None] = lambda: None
+    zones: tuple[Name, ...] = ()
+    network_zones: tuple[Name, ...] = ()
+    consents: Callable[[Sequence[Name]], bool] = lambda _domains: False
 
     @property
     def reachable(self) -> tuple[HostAndPort, ...]:
@@ -78,8 +85,17 @@ def plans(machine: Machine, request: Request) -> list[Plan]:
     if request.with_service and not _is_applied(machine, "service"):
         made.append(service.plan(machine, facts, request.executable))
     if request.with_dns and not _is_applied(machine, "dns"):
+        if (domains := proposed(machine, request)) and request.consents(domains):
+            made.append(zones.plan(machine, facts, domains))
         made.append(_dns_plan(machine, facts, request))
     return made
+
+
+def proposed(machine: Machine, request: Request) -> tuple[Name, ...]:
+    """The network's own names that would be denied once we are asked for everything."""
+    if _is_applied(machine, "names"):
+        return ()
+    return zones.proposed(links.links(machine), request.zones)
 
 
 def install(machine: Machine, request: Request) -> Report:
@@ -92,16 +108,10 @@ def install(machine: Machine, request: Request) -> Report:
         by_us = []
         try:
             for plan in wanted:
-                if plan.what == "service":
-                    _check_port(machine, request)
-                else:
-                    report.proofs += _proven(request, proof.ANSWER_TIME)
+                report.proofs += _before(machine, request, plan)
                 by_us.append(plan.what)
                 journal.apply(machine, plan)
-                if plan.what == "service":
-                    report.proofs += _proven(request, proof.START_TIME)
-                else:
-                    report.proofs += proof.through_system(machine, request.hosts, request.zone)
+                report.proofs += _after(machine, request, plan)
                 journal.confirm(machine, plan.what)
         except BaseException:
             for what in reversed(by_us):
@@ -109,8 +119,34 @@ def install(machine: Machine, request: Request) -> Report:
             raise
         report.plans = wanted
         report.notes += [note for plan in wanted for note in plan.notes]
+        if request.with_dns and (left_out := proposed(machine, request)):
+            texts = ", ".join(names.to_text(domain) for domain in left_out)
+            report.notes.append(
+                f"names of the network are denied from now on: {texts};"
+                " anchord uninstall, then anchord install --yes keeps them working"
+            )
         report.changed = bool(wanted)
     return report
+
+
+def _before(machine: Machine, request: Request, plan: Plan) -> list[Proof]:
+    """What must hold before a plan is begun. Raises SystemRefusal, NotProvenError."""
+    if plan.what == "service":
+        _check_port(machine, request)
+    if plan.what == "dns":
+        return _proven(request, proof.ANSWER_TIME)
+    return []
+
+
+def _after(machine: Machine, request: Request, plan: Plan) -> list[Proof]:
+    """What must hold for a plan to stay. Raises NotProvenError."""
+    if plan.what == "service":
+        return _proven(request, proof.START_TIME)
+    if plan.what == "dns":
+        return proof.through_system(
+            machine, request.hosts, request.zone, patience=proof.SYSTEM_TIME
+        )
+    return []
 
 
 def uninstall(machine: Machine, *, with_dns: bool = True, with_service: bool = True) -> Report:
@@ -118,9 +154,10 @@ def uninstall(machine: Machine, *, with_dns: bool = True, with_service: bool = T
     report = Report()
     with journal.locked(machine):
         report.notes += journal.recover(machine)
-        for what, wanted in (("dns", with_dns), ("service", with_service)):
-            entry = journal.read(machine, what)
-            if wanted and entry is not None:
+        for what in journal.KINDS:
+            wanted = with_service if what == "service" else with_dns
+            entry = journal.read(machine, what) if wanted else None
+            if entry is not None:
                 report.notes += journal.revert(machine, what)
                 report.plans.append(entry.plan)
                 report.changed = True

@@ -12,7 +12,7 @@ import pytest
 from anchord.system import detect, dns, files, journal, resolv_conf
 from anchord.system.errors import SystemRefusal
 from anchord.system.machine import Machine
-from anchord.system.plan import Command, OwnFile, Plan, ReplaceFile, own_file
+from anchord.system.plan import Command, Folder, Plan, ReplaceFile, own_file
 from support import trees
 from support.trees import TREES, Tree, manifest
 
@@ -375,12 +375,11 @@ def test_a_step_may_be_taken_back_any_number_of_times(tmp_path: Path) -> None:
     machine = tree.machine
     before = manifest(tree)
     steps = (
-        own_file(machine, "/etc/a/b/anchord.conf", "# anchord\n"),
+        *own_file(machine, "/etc/a/b/anchord.conf", "# anchord\n"),
         ReplaceFile("/etc/resolv.conf", "# anchord\n", files.see(tree.resolv_conf)),
         Command(on_undo=("no-such-program",)),
     )
-    assert isinstance(steps[0], OwnFile)
-    assert steps[0].made == ("/etc/a", "/etc/a/b")
+    assert steps[:2] == (Folder("/etc/a"), Folder("/etc/a/b"))
     for step in steps:
         step.do(machine)
     for step in reversed(steps):
