@@ -202,6 +202,14 @@ async def test_two_hundred_at_once_share_one_handshake(
     assert upstream.counters.handshakes == (2 if (name, scheme) == ("knot", "quic") else 1)
 
 
+async def test_a_server_that_allows_so_many_queries_is_left_in_time(upstream_of: Ask) -> None:
+    upstream = upstream_of("knot", "quic")
+    for _ in range(1100):
+        await upstream.exchange(query("www.example", "A"))
+    # Knot allows 1,024 streams and never more.
+    assert (upstream.counters.handshakes, upstream.counters.replays) == (2, 0)
+
+
 @each
 async def test_a_session_is_resumed(upstream_of: Ask, name: str, scheme: str) -> None:
     upstream = upstream_of(name, scheme)

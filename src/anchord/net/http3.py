@@ -20,7 +20,8 @@ from .http import (
     Headers,
     Incoming,
 )
-from .quic import Aside, Cut, Event, Piece, QuicChannel
+from .quic import QuicChannel
+from .quic_events import Aside, Cut, Event, Piece
 
 ALPN_H3 = "h3"
 """RFC 9114 section 3.1."""
@@ -43,8 +44,8 @@ class Http3Connection:
     """As `HttpConnection`, over a QUIC channel whose peer has chosen `h3`."""
 
     def __init__(self, channel: QuicChannel) -> None:
-        self.is_open = True
         self.has_unsent = True
+        self._is_dismissed = False
         self._channel = channel
         self._encoder = Encoder()
         self._decoder = Decoder(0, 0)
@@ -52,6 +53,11 @@ class Http3Connection:
         self._asides: dict[int, _Aside] = {}
         self._aside_left = 2 * ASIDE_PER_ANSWER
         channel.tell(_HELLO)
+
+    @property
+    def is_open(self) -> bool:
+        """As `HttpConnection`."""
+        return not self._is_dismissed and not self._channel.is_exhausted
 
     @property
     def is_resumed(self) -> bool:
@@ -97,7 +103,7 @@ class Http3Connection:
 
     def close(self) -> None:
         """As `HttpConnection`."""
-        self.is_open = False
+        self._is_dismissed = True
         self._channel.close(NO_ERROR)
 
     def _take(self, event: Event) -> list[Answer | Failure]:
@@ -111,7 +117,8 @@ class Http3Connection:
                 return []
             del self._answers[event.number]
             problem = f"the server reset the stream{_code(event.code)}"
-            return [Failure(event.number, problem, event.code == REQUEST_REJECTED)]
+            is_unprocessed = event.is_unprocessed or event.code == REQUEST_REJECTED
+            return [Failure(event.number, problem, is_unprocessed)]
         result = self._read(reading, event)
         if result is None:
             return []
@@ -184,7 +191,7 @@ class Http3Connection:
         read = _varint(payload, 0)
         if read is None:
             raise breach("HTTP/3", "a farewell without a stream")
-        self.is_open = False
+        self._is_dismissed = True
         return [
             Failure(number, "the server ended the connection", is_unprocessed=True)
             for number in self._channel.withdraw(read[0], REQUEST_CANCELLED)

@@ -12,10 +12,8 @@ better here than over TCP: a peer that is there acknowledges, however slow its a
 import contextlib
 import errno
 import math
-import re
 import socket
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import trio
 from aioquic.quic.configuration import QuicConfiguration
@@ -33,7 +31,7 @@ from aioquic.tls import AlertDescription, Context, SessionTicket
 from anchord.model.errors import AnchordError
 
 from .ended import PeerError
-from .identity import TlsError
+from .quic_events import Aside, Cut, Event, Piece, end_in_words
 from .tcp import RECEIVE, socket_address
 
 HANDSHAKE_LIMIT = 3.0
@@ -56,43 +54,16 @@ SMALL_CROWD = 8
 """Requests at once that every server is found to take. Knot DNS forgets the whole connection with
 the eleventh, whatever it announces."""
 
+FEW_STREAMS = 16
+"""A peer that allows fewer may raise its limit one by one. One that has allowed more and does not
+raise it although all are answered, as Knot DNS does after 1,024, never will."""
+
 DATAGRAMS = 64
 """Datagrams taken from the socket before anything is sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """What came next in reply to request `number`. After the last one, `ends` is true."""
-
-    number: int
-    data: bytes
-    ends: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """The peer has reset the stream of request `number`, or reads no more from it."""
-
-    number: int
-    code: int
-    is_reset: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Aside:
-    """What came on a stream that the peer has opened. `data` is None where it was reset."""
-
-    stream_id: int
-    data: bytes | None
-    ends: bool
-
-    @property
-    def is_one_way(self) -> bool:
-        """Whether it is for the peer to speak only (RFC 9000 section 2.1)."""
-        return bool(self.stream_id & 2)
-
-
-Event: TypeAlias = Piece | Cut | Aside
+_IS_THE_SERVERS = 1
+"""The bit of a stream's id (RFC 9000 section 2.1)."""
 
 
 class Opener(Protocol):
@@ -174,6 +145,13 @@ class QuicChannel:
         self._begin()
         return self._last_number
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the peer has answered all requests that it allowed, and allows no more."""
+        most = self._most_allowed
+        next_id = self._quic.get_next_available_stream_id()
+        return not self._streams and next_id >= 4 * most and most >= FEW_STREAMS
+
     def cancel(self, number: int, code: int) -> None:
         """Ends both directions of a request's stream unless it is over (RFC 9000 section 3.5)."""
         if self._backlog.pop(number, None) is None and number in self._streams:
@@ -231,15 +209,19 @@ class QuicChannel:
 
     def _begin(self) -> None:
         """Gives streams to requests. Past its limit, the peer would not take even their end."""
-        most = self._quic._remote_max_streams_bidi  # noqa: SLF001 - see `_ask_for_what_is_needed`
         while self._backlog and len(self._streams) < self._most_streams:
             stream_id = self._quic.get_next_available_stream_id()
-            if stream_id >= 4 * most:
+            if stream_id >= 4 * self._most_allowed:
                 break
             number = next(iter(self._backlog))
             self._streams[number] = stream_id
             self._numbers[stream_id] = number
             self._quic.send_stream_data(stream_id, self._backlog.pop(number), end_stream=True)
+
+    @property
+    def _most_allowed(self) -> int:
+        """Requests that the peer has allowed so far in all."""
+        return self._quic._remote_max_streams_bidi  # noqa: SLF001 - see `_ask_for_what_is_needed`
 
     def _forget(self, stream_id: int) -> None:
         del self._streams[self._numbers.pop(stream_id)]
@@ -310,11 +292,14 @@ class QuicChannel:
             elif isinstance(event, HandshakeCompleted):
                 self._conclude(event)
             elif isinstance(event, ConnectionTerminated):
-                self._error = _in_words(event)
+                self._error = end_in_words(event)
         if self._is_proven and self._new_ticket is not None:
             self._opener.keep(self._new_ticket)
             self._new_ticket = None
         self._begin()
+        if self._backlog and self.is_exhausted:
+            self._events += [Cut(number, 0, True, is_unprocessed=True) for number in self._backlog]
+            self._backlog.clear()
 
     def _take(self, event: StreamDataReceived | StreamReset | StopSendingReceived) -> None:
         """What happens to a stream, in terms of requests; those that are over are over."""
@@ -359,45 +344,6 @@ class QuicChannel:
     def _note_ticket(self, ticket: SessionTicket) -> None:
         """Is called in the midst of a datagram, when the server may not be proven yet."""
         self._new_ticket = ticket
-
-
-_IS_THE_SERVERS = 1
-"""The bit of a stream's id (RFC 9000 section 2.1)."""
-
-WRONG_PLACE = "correct the scheme or the port of the URL"
-
-
-def _in_words(event: ConnectionTerminated) -> TlsError | PeerError:
-    """Why a connection has ended. The peer's own words are shortened and made harmless."""
-    reason = "".join(filter(str.isprintable, event.reason_phrase))[:64]
-    code = event.error_code
-    if event.frame_type is None:
-        return PeerError(
-            f"the server ended the connection{f' ({reason})' if reason else ''}",
-            code=code,
-        )
-    if code == QuicErrorCode.CRYPTO_ERROR + AlertDescription.no_application_protocol:
-        return TlsError("the server does not offer that protocol over QUIC", remedy=WRONG_PLACE)
-    if code in range(QuicErrorCode.CRYPTO_ERROR, QuicErrorCode.CRYPTO_ERROR + 0x100):
-        return TlsError(f"TLS failed ({_alert(code - QuicErrorCode.CRYPTO_ERROR)})")
-    if reason == "Idle timeout":
-        return PeerError("the connection fell silent")
-    named = _name(code)
-    return PeerError(f"QUIC failed ({named}{f': {reason}' if reason else ''})")
-
-
-def _alert(code: int) -> str:
-    try:
-        return "alert " + AlertDescription(code).name.replace("_", " ")
-    except ValueError:
-        return f"alert {code}"
-
-
-def _name(code: int) -> str:
-    try:
-        return re.sub("_", " ", QuicErrorCode(code).name).lower()
-    except ValueError:
-        return f"error {code:#x}"
 
 
 def _ask_for_what_is_needed() -> None:

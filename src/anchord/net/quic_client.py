@@ -21,7 +21,8 @@ from aioquic.tls import SessionTicket
 
 from .chain import ChainVerifier
 from .identity import TlsError
-from .quic import LONGEST_CROWD, SMALL_CROWD, WRONG_PLACE, QuicChannel
+from .quic import LONGEST_CROWD, SMALL_CROWD, QuicChannel
+from .quic_events import WRONG_PLACE
 from .race import first_of
 from .tls import RESUMED_FOR
 

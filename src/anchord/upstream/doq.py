@@ -6,7 +6,8 @@ The RFC asks to end the connection for nearly everything that a server may do wr
 
 from anchord.net.ended import PeerError
 from anchord.net.identity import TlsError
-from anchord.net.quic import Cut, Event, Piece, QuicChannel
+from anchord.net.quic import QuicChannel
+from anchord.net.quic_events import Cut, Event, Piece
 from anchord.wire.framing import LONGEST_MESSAGE, frame
 from anchord.wire.message import HEADER, carries_option
 from anchord.wire.options import OPTION_KEEPALIVE
@@ -27,11 +28,15 @@ class DoqCarrier:
     answers_once = True
 
     def __init__(self, channel: QuicChannel) -> None:
-        self.is_open = True
         self.has_unsent = False
         self._channel = channel
         self._replies: dict[int, bytearray] = {}
         self._code = NO_ERROR
+
+    @property
+    def is_open(self) -> bool:
+        """As `Carrier`."""
+        return not self._channel.is_exhausted
 
     @property
     def is_resumed(self) -> bool:
@@ -94,7 +99,7 @@ class DoqCarrier:
         if isinstance(event, Cut) and event.is_reset:
             if self._replies.pop(event.number, None) is None:
                 return None
-            return event.number, _cut(event.code)
+            return event.number, _cut(event.code)._replace(is_unprocessed=event.is_unprocessed)
         raise self._breach("it stops reading a query, or asks us")
 
     def _message(self, reply: bytes) -> bytes:

@@ -18,7 +18,7 @@ from anchord.net.ended import PeerError
 from anchord.net.http import LONGEST_BODY, LONGEST_HEAD, Answer, Failure, Incoming
 from anchord.net.http2 import Http2Connection, _Gate
 from anchord.net.http3 import Http3Connection, _Frames, _varint
-from anchord.net.quic import Aside, Cut, Event, Piece
+from anchord.net.quic_events import Aside, Cut, Event, Piece
 
 HEADERS = (
     (b":method", b"POST"), (b":scheme", b"https"), (b":authority", b"dns.example"),
@@ -140,6 +140,7 @@ class Happenings:
     """A QUIC channel on which happens what a test says."""
 
     is_resumed = False
+    is_exhausted = False
 
     def __init__(self) -> None:
         self.events: list[Event] = []

@@ -165,6 +165,29 @@ async def test_no_more_streams_are_opened_than_the_server_takes(
     assert server.connections == 1
 
 
+@both
+async def test_a_server_that_forgets_crowds_gets_none_any_more(stage: Stage, scheme: str) -> None:
+    in_flight = most = 0
+
+    async def forget(asked: Asked) -> None:
+        await trio.sleep(0.02)
+        await asked.connection.abort()
+
+    async def count(asked: Asked) -> None:
+        nonlocal in_flight, most
+        in_flight += 1
+        most = max(most, in_flight)
+        await trio.sleep(0.02)
+        in_flight -= 1
+        await asked.reply()
+
+    server, upstream = await stage.ask(scheme, first(5, answer, forget), count)
+    await upstream.exchange(query_for())
+    results = await gather(upstream, *[query_for()] * 50)
+    assert all(isinstance(one, bytes) for one in results)
+    assert (server.connections, most) == (2, quic.SMALL_CROWD)
+
+
 # ------------ Early data ------------
 
 
