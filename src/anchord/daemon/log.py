@@ -21,6 +21,10 @@ LEVELS = {
 }
 """The values of `log.level`."""
 
+LIBRARIES = ("quic", "http3", "hpack")
+"""Loggers of libraries that tell of every connection at info, and of what peers do wrong as a
+warning. That is in our own lines already, where it matters."""
+
 _PLAIN = re.compile(r"[\w.:/@%+,\[\]-]+", re.ASCII)
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """Attributes of every record: what else there is came as `extra`."""
@@ -33,6 +37,8 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(LEVELS[level])
+    for library in LIBRARIES:
+        logging.getLogger(library).setLevel(logging.NOTSET if level == "debug" else logging.ERROR)
 
 
 class KeyValueFormatter(logging.Formatter):

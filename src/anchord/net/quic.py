@@ -113,6 +113,7 @@ class QuicChannel:
         self._events: list[Event] = []
         self._most_streams = most_streams
         self._owed_since: float | None = None
+        self._heard_at = trio.current_time()
         self._last_number = 0
         self._backlog: dict[int, bytes] = {}
         self._streams: dict[int, int] = {}
@@ -252,6 +253,8 @@ class QuicChannel:
         elif now >= self._gone_at():
             self._opener.fell_silent(len(self._streams))
             self._error = PeerError("the connection fell silent")
+        elif now >= self._probe_at():
+            self._quic.send_ping(0)
 
     @property
     def _is_owed(self) -> bool:
@@ -265,12 +268,18 @@ class QuicChannel:
         probe = self._quic._loss.get_probe_timeout()  # noqa: SLF001
         return self._owed_since + max(SILENCE_LIMIT, PROBES * probe)
 
+    def _probe_at(self) -> float:
+        """When to ask whether the peer is there: it owes answers, but nothing that says so."""
+        is_slow = self._streams and self._owed_since is None
+        return self._heard_at + SILENCE_LIMIT if is_slow else math.inf
+
     def _take_datagrams(self, now: float) -> None:
         try:
             for _ in range(DATAGRAMS):
                 datagram = self._socket.recv(RECEIVE)
                 self._quic.receive_datagram(datagram, self._peer, now=now)
                 self._owed_since = now if self._is_owed else None
+                self._heard_at = now
                 self._collect()
         except BlockingIOError:
             pass
@@ -281,7 +290,7 @@ class QuicChannel:
         if self._error is not None:
             return trio.current_time()
         timer = self._quic.get_timer()
-        limit = self._gone_at() if self._is_proven else self._limit
+        limit = min(self._gone_at(), self._probe_at()) if self._is_proven else self._limit
         return limit if timer is None else min(timer, limit)
 
     def _collect(self) -> None:

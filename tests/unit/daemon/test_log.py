@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from anchord.daemon.log import KeyValueFormatter, configure
+from anchord.daemon.log import LIBRARIES, KeyValueFormatter, configure
 
 
 def record(message: str, *arguments: object, **extra: object) -> logging.LogRecord:
@@ -89,3 +89,22 @@ def test_records_below_the_level_are_not_written(
         root.setLevel(level_before)
     assert shown.out == ""
     assert len(shown.err.splitlines()) == count
+
+
+@pytest.mark.parametrize(
+    ("level", "is_shown"), [("info", False), ("warning", False), ("debug", True)]
+)
+def test_libraries_speak_of_errors_only_unless_everything_is_asked_for(
+    capsys: pytest.CaptureFixture[str], level: str, is_shown: bool
+) -> None:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    try:
+        configure(level)
+        logging.getLogger("quic").warning("the peer breaks QUIC")
+        assert ("the peer breaks QUIC" in capsys.readouterr().err) is is_shown
+    finally:
+        root.handlers[:], level_before = before
+        root.setLevel(level_before)
+        for library in LIBRARIES:
+            logging.getLogger(library).setLevel(logging.NOTSET)

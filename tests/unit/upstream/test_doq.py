@@ -166,6 +166,19 @@ async def test_no_more_streams_are_opened_than_the_server_takes(
 
 
 @both
+async def test_a_slow_server_that_acknowledges_is_not_taken_for_gone(
+    stage: Stage, scheme: str
+) -> None:
+    async def be_slow(asked: Asked) -> None:
+        await trio.sleep(2.5 * quic.SILENCE_LIMIT)
+        await asked.reply()
+
+    server, upstream = await stage.ask(scheme, be_slow)
+    assert address_in(await upstream.exchange(query_for())) == "192.0.2.1"
+    assert (server.connections, upstream.counters.replays) == (1, 0)
+
+
+@both
 async def test_a_server_that_forgets_crowds_gets_none_any_more(stage: Stage, scheme: str) -> None:
     in_flight = most = 0
 
