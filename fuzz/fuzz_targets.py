@@ -19,9 +19,10 @@ from anchord.lab.plan import Plan
 from anchord.lab.world import World
 from anchord.model import names, rdtypes
 from anchord.model.question import Question
-from anchord.model.response import Response, Unanswered
+from anchord.model.response import Response, RRset, Unanswered
 from anchord.model.verdict import Answer
 from anchord.wire import rdata
+from anchord.wire.embedded import canonical
 from anchord.wire.errors import FormError
 from anchord.wire.message import Query, read_query, read_response, write_query
 from anchord.wire.options import Edns
@@ -75,10 +76,15 @@ def response(data: bytes) -> None:
 
 
 def _records(found: Response) -> list[list[tuple[object, ...]]]:
+    """What is in the message, letters in names aside: compression may change their case."""
     return [
-        [(rrset.name, rrset.rdtype, rrset.rdatas, rrset.signatures) for rrset in section]
+        [(rrset.name, rrset.rdtype, _canonical(rrset), rrset.signatures) for rrset in section]
         for section in (found.answer, found.authority)
     ]
+
+
+def _canonical(rrset: RRset) -> set[bytes]:
+    return {canonical(rrset.rdtype, rdata) for rdata in rrset.rdatas}
 
 
 def _as_answer(data: bytes, question: Question) -> bytes:

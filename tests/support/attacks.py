@@ -62,6 +62,8 @@ DENIES += ["deny_by_all"] * 3  # the strongest
 ANSWERS += ["expand"] * 4
 WHEN = [when for when, now in TIMES.items() for _ in range(1 + 4 * len(in_force(now)))]
 NAMES = owners(safe=True) * 8 + owners(safe=False)
+BELOW_CUTS = [name for name in owners(safe=True) if b"\x03kid" in name] + list(NAMES[::64])
+"""Where a feigned insecure cut does harm."""
 TYPES = ASKED_TYPES[:2] * 4 + ASKED_TYPES[:3] * 3 + ASKED_TYPES
 UNSIGNED = ["strip_all", "forge"] * len(CHANGES) + CHANGES
 """What would be right below an insecure cut, and now and then something else."""
@@ -94,6 +96,7 @@ def attack_of(chance: random.Random) -> Attack:
         case "data":
             return Attack(when, question, lie(ANSWERS), era)
         case "cut":
+            question = Question(chance.choice(BELOW_CUTS), question.rdtype)
             cuts = (*(Reply(era),) * chance.randrange(6), lie(DENIES + ANSWERS))
             return Attack(when, question, Reply(era, (move(UNSIGNED),)), era, cuts)
     cuts = tuple(anything() for _ in range(chance.randrange(7)))

@@ -18,7 +18,8 @@ from anchord.model import names, rcodes, rdtypes
 from anchord.model.names import ROOT, Name
 from anchord.model.question import Question
 from anchord.model.response import Response, RRset
-from anchord.wire.message import CD, HEADER, QR, RA, RD, TC
+from anchord.wire.errors import FormError
+from anchord.wire.message import CD, HEADER, QR, RA, RD, TC, read_response, write_query
 from anchord.wire.name import read_name
 from anchord.wire.options import write_opt
 
@@ -148,6 +149,14 @@ class Mutants:
     def records(self, question: Question, *, is_honest: bool = False) -> list[Record]:
         """What is in the message that answers the question."""
         return self._message(question, is_honest=is_honest).records
+
+    def is_readable(self, question: Question) -> bool:
+        """Whether the message that answers the question is well-formed."""
+        try:
+            read_response(self._reply(write_query(question)), question)
+        except FormError:
+            return False
+        return True
 
     def _reply(self, wire: bytes, *, over_udp: bool = False, is_honest: bool = False) -> bytes:
         name, end = read_name(wire, HEADER, len(wire))

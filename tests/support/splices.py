@@ -177,6 +177,8 @@ def deny_by_wildcards(response: Response, move: Move) -> Response:
             owners = names.names_between(names.parent(denial.name), name)
             owner = owners[-1] if move.other & 4 else owners[move.which % len(owners)]
             expanded.append(replace(denial, name=owner, owner=b""))
+    if move.other & 8:
+        expanded = [_fitted(denial, is_first=bool(move.other & 16)) for denial in expanded]
     rest = response.authority if move.other & 2 else ()
     return _denied(response, move, [*expanded, *rest])
 
@@ -337,14 +339,17 @@ def alter_signature(response: Response, move: Move) -> Response:
 
 def fit_labels(response: Response, move: Move) -> Response:
     """Beside the signatures of every denial stand some that claim to be over its very name."""
+    is_first = bool(move.other & 1)
+    return replace(
+        response, authority=tuple(_fitted(r, is_first=is_first) for r in response.authority)
+    )
 
-    def fitted(rrset: RRset) -> RRset:
-        labels = names.label_count(rrset.name) - names.is_wildcard(rrset.name)
-        made_up = tuple(s[:3] + bytes((labels,)) + s[4:] for s in rrset.signatures)
-        both = (rrset.signatures, made_up) if move.other & 1 else (made_up, rrset.signatures)
-        return replace(rrset, signatures=tuple(dict.fromkeys(both[0] + both[1])))
 
-    return replace(response, authority=tuple(map(fitted, response.authority)))
+def _fitted(rrset: RRset, *, is_first: bool) -> RRset:
+    labels = names.label_count(rrset.name) - names.is_wildcard(rrset.name)
+    made_up = tuple(s[:3] + bytes((labels,)) + s[4:] for s in rrset.signatures)
+    both = made_up + rrset.signatures if is_first else rrset.signatures + made_up
+    return replace(rrset, signatures=tuple(dict.fromkeys(both)))
 
 
 def rename(response: Response, move: Move) -> Response:

@@ -17,6 +17,7 @@ from anchord.model.names import Name
 from anchord.model.question import Question
 from anchord.model.response import RRset
 from anchord.model.verdict import Answer, Status
+from anchord.wire.embedded import canonical
 from anchord.wire.rdata import read_target
 
 from .eras import UNKNOWN_ALGORITHM
@@ -72,7 +73,8 @@ class Truth:
 
     @staticmethod
     def _same(rrset: RRset, true: RRset) -> bool:
-        return set(rrset.rdatas) == set(true.rdatas) and rrset.ttl <= true.ttl
+        one, other = ({canonical(r.rdtype, rdata) for rdata in r.rdatas} for r in (rrset, true))
+        return one == other and rrset.ttl <= true.ttl
 
     def _true_sets(self, name: Name, rdtype: int) -> Iterator[RRset]:
         holders = self._holders(name, rdtype)
