@@ -12,6 +12,7 @@ from anchord.dnssec.limits import Budget, Limits
 from anchord.dnssec.replay import Zones, run, validate_question
 from anchord.dnssec.trust import find_zone
 from anchord.lab.keys import Key
+from anchord.lab.plan import Plan
 from anchord.lab.sign import sign_rrset
 from anchord.lab.world import World
 from anchord.lab.zones import Window, Zone
@@ -19,9 +20,9 @@ from anchord.model import names, rdtypes
 from anchord.model.ede import Ede
 from anchord.model.question import Question
 from anchord.model.response import Response, RRset, Unanswered
-from anchord.model.verdict import Answer
+from anchord.model.verdict import Answer, Status
 
-from .lab import NOW, question
+from .lab import NOW, brief, question, world_of
 
 Said = Response | Unanswered
 Lie = Said | Callable[[Response], Said]
@@ -114,6 +115,35 @@ def find(
     return run(find_zone(request, context, now), upstream, context, now)
 
 
+def status(
+    world: World, asked: str, lies: dict[str, Lie] | None = None, context: Context | None = None
+) -> Status:
+    """How far the answer is proven."""
+    return judge(Upstream(world, lies), asked, context).verdict.status
+
+
+def answers(answer: Answer) -> list[str]:
+    """The answer section, as `owner type`."""
+    return brief(tuple(checked.rrset for checked in answer.answer))
+
+
+def authorities(answer: Answer) -> list[str]:
+    """The authority section, as `owner type`."""
+    return brief(tuple(checked.rrset for checked in answer.authority))
+
+
+def zone_in(world: World, text: str) -> Zone:
+    """The zone of that name, open to be changed."""
+    return world.zone(names.from_text(text))
+
+
+def is_all(answer: Answer, expected: Status) -> bool:
+    """Whether the answer and each of its RRsets has this status."""
+    return answer.verdict.status is expected and all(
+        checked.status is expected for checked in (*answer.answer, *answer.authority)
+    )
+
+
 def codes(answer: Answer) -> list[int]:
     """The Extended DNS Errors of the verdict."""
     return [int(flaw.code) for flaw in answer.verdict.flaws]
@@ -125,6 +155,11 @@ def texts(answer: Answer) -> str:
 
 
 # ------------ Lies ------------
+
+
+def cut_off(response: Response) -> Response:
+    """The first RRset alone."""
+    return replace(response, answer=response.answer[:1], authority=())
 
 
 def silence(response: Response) -> Unanswered:
@@ -164,6 +199,15 @@ def beside(*answer: RRset, last: bool = False) -> Callable[[Response], Response]
         return replace(response, answer=whole)
 
     return lie
+
+
+def chained(count: int) -> World:
+    """A chain of so many aliases in `z.lab.`; then an address in `y.lab.`."""
+    aliases = "\n".join(f"n{n} CNAME n{n + 1}" for n in range(count - 1))
+    return world_of(
+        Plan("z.lab.", "a chain", records=f"{aliases}\nn{count - 1} CNAME y.lab."),
+        Plan("y.lab.", "good"),
+    )
 
 
 # ------------ Signing by hand ------------

@@ -1,0 +1,281 @@
+"""Denials: proven by whoever holds the name, or not at all."""
+
+from dataclasses import replace
+
+import pytest
+
+from anchord.lab.world import World
+from anchord.model import names, rcodes, rdtypes
+from anchord.model.response import Response
+from anchord.model.verdict import Status
+from support.denials import covering, matching, name, nsec, rrsig
+from support.judging import (
+    Lie,
+    Upstream,
+    authorities,
+    changed,
+    codes,
+    is_all,
+    judge,
+    rrset,
+    saying,
+    signed_by,
+    silence,
+    status,
+    stripped,
+    texts,
+    zone_in,
+)
+from support.lab import question
+
+SECURE, INSECURE, UNOBTAINABLE, BOGUS, INDETERMINATE = (
+    Status.SECURE, Status.INSECURE, Status.UNOBTAINABLE, Status.BOGUS, Status.INDETERMINATE,
+)  # fmt: skip
+
+EVIL = b"\6\6\6\6"
+
+
+@pytest.mark.parametrize(
+    ("asked", "rcode"),
+    [
+        ("nx.z.lab A", 3),
+        ("z.lab TXT", 0),
+        ("b.z.lab A", 0),
+        ("q.w.z.lab TXT", 0),
+        ("nx.y.lab A", 3),
+        ("y.lab TXT", 0),
+        ("z.lab DS", None),
+        ("www.z.lab DS", None),
+        ("unsigned.lab DS", 0),
+        (". DS", 0),
+        ("a.b.z.lab ANY", None),
+        ("b.z.lab ANY", 0),
+    ],
+)
+def test_denials_are_secure_with_their_proof_and_bogus_without(
+    world: World, asked: str, rcode: int | None
+) -> None:
+    answer = judge(world, asked)
+    assert is_all(answer, SECURE)
+    if rcode is None:
+        return
+    assert answer.rcode == rcode
+    assert answer.answer == ()
+    assert any(owner.endswith(" SOA") for owner in authorities(answer))
+    for lie, code in (
+        (saying(rcode=rcode), 12),
+        (stripped, 10),
+        (lambda r: replace(r, authority=tuple(x for x in r.authority if x.rdtype == 6)), 12),
+    ):
+        answer = judge(Upstream(world, {asked: lie}), asked)
+        assert answer.verdict.status is BOGUS
+        assert codes(answer)[0] == code
+        if code == 12:
+            assert codes(answer) == [12, 6]
+            assert "was denied without proof: it may be forged" in texts(answer)
+
+
+def test_a_denial_without_an_soa_is_fine_and_one_with_an_unsigned_soa_is_not(
+    world: World,
+) -> None:
+    """Trap 36."""
+    for asked in ("nx.z.lab A", "z.lab TXT", "y.lab TXT"):
+
+        def without(response: Response) -> Response:
+            kept = tuple(r for r in response.authority if r.rdtype != rdtypes.SOA)
+            return replace(response, authority=kept)
+
+        def unsigned(response: Response) -> Response:
+            changed = (
+                replace(r, signatures=()) if r.rdtype == rdtypes.SOA else r
+                for r in response.authority
+            )
+            return replace(response, authority=tuple(changed))
+
+        def foreign(response: Response) -> Response:
+            soa = rrset("evil.", "SOA", b"\0\0" + bytes(20))
+            above = rrset("lab.", "SOA", b"\0\0" + bytes(20))
+            return replace(response, authority=(soa, above, *response.authority))
+
+        assert status(world, asked, {asked: without}) is SECURE
+        answer = judge(Upstream(world, {asked: unsigned}), asked)
+        assert (answer.verdict.status, codes(answer)) == (BOGUS, [10])
+        answer = judge(Upstream(world, {asked: foreign}), asked)
+        assert is_all(answer, SECURE)
+        assert sum(owner.endswith(" SOA") for owner in authorities(answer)) == 1
+
+
+def test_a_name_error_that_proves_less_is_what_it_proves(world: World) -> None:
+    """Some servers say NXDOMAIN at empty non-terminals."""
+    lie = changed(rcode=rcodes.NXDOMAIN)
+    for asked in ("b.z.lab A", "z.lab TXT", "y.lab TXT", "q.w.z.lab TXT"):
+        answer = judge(Upstream(world, {asked: lie}), asked)
+        assert (answer.verdict.status, answer.rcode) == (SECURE, rcodes.NOERROR)
+
+
+def test_a_proof_of_a_name_error_is_none_of_a_missing_type(world: World) -> None:
+    lie = changed(rcode=rcodes.NOERROR)
+    assert status(world, "nx.z.lab A", {"nx.z.lab A": lie}) is BOGUS
+
+
+def test_a_denial_of_another_question_is_none(world: World) -> None:
+    for asked, other in (
+        ("z.lab A", "z.lab TXT"),
+        ("z.lab A", "nx.z.lab A"),
+        ("kid.z.lab A", "kid.z.lab TXT"),
+        ("z.lab A", "y.lab TXT"),
+        ("x.kid.z.lab A", "nx.z.lab A"),
+        ("www.z.lab A", "z.lab TXT"),
+    ):
+        said = world.answer(question(*other.split()))
+        assert isinstance(said, Response)
+        for rcode in (0, 3):
+            lie = replace(said, rcode=rcode)
+            answer = judge(Upstream(world, {asked: lie}), asked)
+            assert answer.verdict.status is BOGUS, (asked, other)
+
+
+def test_the_parents_denial_says_nothing_of_the_childs_names(world: World) -> None:
+    zone = zone_in(world, "z.lab")
+    at_cut = zone.chain.matching(name("kid.z.lab"))
+    assert at_cut
+    for asked in ("kid.z.lab A", "kid.z.lab SOA", "www.kid.z.lab A"):
+        for rcode in (0, 3):
+            lie = saying(authority=[at_cut], rcode=rcode)
+            assert status(world, asked, {asked: lie}) is BOGUS
+
+
+def test_the_childs_denial_says_nothing_of_its_own_ds(world: World) -> None:
+    kid = zone_in(world, "kid.z.lab")
+    own = kid.chain.matching(kid.apex)
+    assert own
+    lie = saying(authority=[kid.records[kid.apex, rdtypes.SOA], own])
+    assert status(world, "kid.z.lab DS", {"kid.z.lab DS": lie}) is BOGUS
+
+
+def test_denials_of_an_unsigned_zone_are_insecure(world: World) -> None:
+    for asked, rcode in (("nx.unsigned.lab A", 3), ("unsigned.lab TXT", 0)):
+        answer = judge(world, asked)
+        assert is_all(answer, INSECURE)
+        assert answer.rcode == rcode
+        assert authorities(answer) == ["unsigned.lab. SOA"]
+
+
+def test_an_insecure_denial_may_come_without_an_soa_and_with_none_of_others(
+    world: World,
+) -> None:
+    asked = "nx.unsigned.lab A"
+    assert is_all(judge(Upstream(world, {asked: saying(rcode=3)}), asked), INSECURE)
+    for owner in ("lab.", ".", "y.lab.", "www.nx.unsigned.lab.", "x.unsigned.lab."):
+        soa = rrset(owner, "SOA", b"\0\0" + bytes(20))
+        answer = judge(Upstream(world, {asked: saying(authority=[soa], rcode=3)}), asked)
+        assert answer.verdict.status is INSECURE
+        assert answer.authority == (), owner
+
+
+def test_opt_out_denies_without_authenticity(world: World) -> None:
+    """Trap 12; RFC 5155 section 9.2."""
+    answer = judge(world, "nx.optout.lab A")
+    assert (answer.verdict.status, answer.rcode) == (INSECURE, 3)
+    assert codes(answer) == []
+    assert any(owner.endswith("NSEC3") for owner in authorities(answer))
+    assert status(world, "optout.lab TXT") is SECURE
+
+
+def test_opt_out_makes_no_name_error_of_a_missing_type(world: World) -> None:
+    """The span that covers an unsigned delegation denies its types, but not its name: for that the
+    wildcard must be denied as well, which nothing here does."""
+    zone = zone_in(world, "optout.lab")
+    apex = signed_by(zone, matching("optout.lab.", "optout.lab", "NS SOA", flags=1))
+    span = signed_by(zone, covering("optout.lab.", "q.optout.lab", flags=1))
+    for rcode, expected in ((0, INSECURE), (3, BOGUS)):
+        lies: dict[str, Lie] = {
+            "q.optout.lab A": saying(authority=[apex, span], rcode=rcode),
+            "q.optout.lab DS": silence,
+        }
+        assert status(world, "q.optout.lab A", lies) is expected
+
+
+def test_compact_denials_say_nxname_with_either_code(world: World) -> None:
+    """RFC 9824: the code is the client's choice, not the server's."""
+    for zone in ("compact.lab", "compact3.lab"):
+        answer = judge(world, f"nx.{zone} A")
+        assert is_all(answer, SECURE)
+        assert answer.nxname
+        assert answer.rcode == rcodes.NOERROR
+        plain = judge(world, f"{zone} TXT")
+        assert (plain.verdict.status, plain.nxname) == (SECURE, False)
+
+
+def test_too_many_iterations_make_denials_insecure(world: World) -> None:
+    for asked, rcode in (("nx.many.lab A", 3), ("many.lab TXT", 0)):
+        answer = judge(world, asked)
+        assert (answer.verdict.status, answer.rcode, codes(answer)) == (INSECURE, rcode, [27])
+    assert status(world, "many.lab A") is SECURE
+
+
+def test_too_many_iterations_of_a_zone_above_make_nothing_insecure(world: World) -> None:
+    """Only the zone that holds a name may have denials that cannot be counted."""
+    above = zone_in(world, "many.lab")
+    denial = above.chain.matching(above.apex)
+    wildcard = above.records[name("*.w.many.lab"), rdtypes.A]
+    assert denial
+    for rcode in (0, 3):
+        for asked in ("kid.many.lab A", "www.kid.many.lab A", "kid.many.lab TXT"):
+            lie = saying(authority=[denial], rcode=rcode)
+            answer = judge(Upstream(world, {asked: lie}), asked)
+            assert answer.verdict.status is BOGUS
+            assert codes(answer) == [12, 12, 6]
+            assert "are of many.lab., but kid.many.lab. holds the name" in texts(answer)
+    expanded = saying(replace(wildcard, name=name("www.kid.w.many.lab")), authority=[denial])
+    asked = "www.kid.w.many.lab A"
+    answer = judge(Upstream(world, {asked: expanded}), asked)
+    assert (answer.verdict.status, codes(answer)) == (BOGUS, [12, 6])
+    elsewhere = "www.nx.w.many.lab A"
+    lie = saying(replace(wildcard, name=name("www.nx.w.many.lab")), authority=[denial])
+    assert status(world, elsewhere, {elsewhere: lie}) is INSECURE
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_many_signers_of_denials_that_are_no_zones_hide_the_one_that_is_one(
+    world: World, count: int
+) -> None:
+    """An assertion would fail where the proof is found after all."""
+    asked = "d.c.b.a.z.lab A"
+    between = names.names_between(name("z.lab"), name("d.c.b.a.z.lab"))[-count:]
+    junk = tuple(
+        replace(
+            nsec("z.lab.", f"j{n}.d.c.b.a.z.lab.", "z.lab."),
+            signatures=(rrsig(rdtypes.NSEC, signer, 7),),
+        )
+        for n, signer in enumerate(between)
+    )
+
+    def lie(response: Response) -> Response:
+        return replace(response, authority=(*junk, *response.authority))
+
+    answer = judge(Upstream(world, {asked: lie}), asked)
+    assert (answer.verdict.status, answer.rcode) == (SECURE, 3)
+
+
+# ------------ What comes along beside ------------
+
+
+def test_genuine_denials_that_prove_nothing_are_passed_on(world: World) -> None:
+    zone = zone_in(world, "z.lab")
+    other = zone.chain.matching(name("a.b.z.lab"))
+    assert other
+    forged = nsec("z.lab.", "f.z.lab.", "g.z.lab.")
+    expanded = replace(zone.chain.matching(name("*.w.z.lab")) or other, name=name("x.w.z.lab"))
+    lie = changed(authority=(other, forged, expanded))
+    answer = judge(Upstream(world, {"z.lab A": lie}), "z.lab A")
+    assert is_all(answer, SECURE)
+    assert authorities(answer) == ["a.b.z.lab. NSEC"]
+
+
+def test_what_comes_along_beside_is_paid_from_a_small_purse(world: World) -> None:
+    junk = [nsec("z.lab.", f"j{n}.z.lab.", f"j{n}x.z.lab.") for n in range(500)]
+    lie = changed(authority=tuple(junk))
+    answer = judge(Upstream(world, {"z.lab A": lie}), "z.lab A")
+    assert is_all(answer, SECURE)
+    assert answer.authority == ()

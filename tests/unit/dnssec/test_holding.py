@@ -1,0 +1,194 @@
+"""Which zone holds a name: what lies above an anchor, and proofs that come along."""
+
+from dataclasses import replace
+
+import pytest
+
+from anchord.dnssec.anchors import NegativeAnchor
+from anchord.dnssec.asking import Context
+from anchord.lab.plan import Plan
+from anchord.lab.world import World
+from anchord.model import rdtypes
+from anchord.model.verdict import Status
+from support.denials import name, nsec, rrsig
+from support.judging import (
+    Lie,
+    Upstream,
+    authorities,
+    codes,
+    context_of,
+    is_all,
+    judge,
+    rrset,
+    saying,
+    signed_by,
+    silence,
+    status,
+    stripped,
+    zone_in,
+)
+from support.lab import NOW, world_of
+
+SECURE, INSECURE, UNOBTAINABLE, BOGUS, INDETERMINATE = (
+    Status.SECURE, Status.INSECURE, Status.UNOBTAINABLE, Status.BOGUS, Status.INDETERMINATE,
+)  # fmt: skip
+
+EVIL = b"\6\6\6\6"
+
+
+# ------------ Islands of trust ------------
+
+
+def island(world: World, text: str, *, and_root: bool = True) -> Context:
+    """The keys of a zone are trusted, beside the root's."""
+    keys = tuple(key.rdata for key in zone_in(world, text).key_signers)
+    anchors = [rrset(text, "DNSKEY", *keys)]
+    if and_root:
+        anchors.append(world.anchor())
+    return context_of(world, anchors=anchors)
+
+
+@pytest.fixture
+def archipelago() -> World:
+    return world_of(
+        Plan("z.lab.", "insecure from above", faults="no-ds"),
+        Plan("kid.z.lab.", "below it"),
+    )
+
+
+def test_no_signer_above_the_anchor_makes_the_island_insecure(archipelago: World) -> None:
+    """Signatures stripped, and a made-up one by a zone that is insecure seen from the root."""
+    context = island(archipelago, "kid.z.lab.")
+    assert status(archipelago, "kid.z.lab A", context=context) is SECURE
+    for signer in ("z.lab", "lab", "."):
+        forged = replace(
+            rrset("kid.z.lab.", "A", EVIL), signatures=(rrsig(rdtypes.A, name(signer), 3),)
+        )
+        lies: dict[str, Lie] = {"kid.z.lab A": saying(forged)}
+        assert status(archipelago, "kid.z.lab A", lies, context) is BOGUS, signer
+
+
+def test_no_denial_above_the_anchor_makes_the_island_insecure(archipelago: World) -> None:
+    """The very proof that makes the zone insecure seen from the root, brought along."""
+    lab = zone_in(archipelago, "lab")
+    no_ds = lab.chain.matching(name("z.lab"))
+    assert no_ds
+    for text in ("z.lab.", "kid.z.lab."):
+        context = island(archipelago, text)
+        forged = saying(rrset("kid.z.lab.", "A", EVIL), authority=[no_ds])
+        lies: dict[str, Lie] = {"kid.z.lab A": forged}
+        assert status(archipelago, "kid.z.lab A", lies, context) is BOGUS
+        denied = saying(authority=[no_ds], rcode=3)
+        assert status(archipelago, "kid.z.lab A", {"kid.z.lab A": denied}, context) is BOGUS
+
+
+def test_a_ds_set_at_the_anchors_own_name_is_judged_from_above(archipelago: World) -> None:
+    """Trap 21."""
+    context = island(archipelago, "z.lab.")
+    answer = judge(archipelago, "z.lab DS", context)
+    assert is_all(answer, SECURE)
+    assert answer.answer == ()
+    alone = island(archipelago, "z.lab.", and_root=False)
+    answer = judge(archipelago, "z.lab DS", alone)
+    assert (answer.verdict.status, codes(answer)) == (INDETERMINATE, [5])
+
+
+def test_a_zone_above_the_anchor_may_still_deny_securely(world: World) -> None:
+    """As the published scenarios want it: the name is denied by a zone that is secure."""
+    anchors = [world.anchor(), rrset("nx.z.lab.", "DS", *zone_in(world, "y.lab").ds)]
+    context = context_of(world, anchors=anchors)
+    answer = judge(world, "www.nx.z.lab A", context)
+    assert (answer.verdict.status, answer.rcode) == (SECURE, 3)
+
+
+def test_without_any_anchor_an_answer_is_passed_on_as_it_came(world: World) -> None:
+    context = island(world, "y.lab.", and_root=False)
+    for asked in ("z.lab A", "nx.z.lab A", "unsigned.lab A", "unsigned.lab TXT"):
+        answer = judge(world, asked, context)
+        assert (answer.verdict.status, codes(answer)) == (INDETERMINATE, [5])
+    assert status(world, "y.lab A", context=context) is SECURE
+    assert "SOA" in " ".join(authorities(judge(world, "nx.z.lab A", context)))
+
+
+def test_a_negative_anchor_leaves_everything_below_unchecked(world: World) -> None:
+    until = NOW + 100
+    context = context_of(world, negative=[NegativeAnchor(name("z.lab"), until)])
+    for asked in ("z.lab A", "kid.z.lab A", "nx.z.lab A", "z.lab TXT"):
+        for lie in (stripped, lambda r: r):
+            answer = judge(Upstream(world, {asked: lie}), asked, context)
+            assert (answer.verdict.status, codes(answer)) == (INSECURE, [33])
+            assert answer.ttl == 100
+    assert status(world, "z.lab DS", context=context) is SECURE
+    assert status(world, "y.lab A", context=context) is SECURE
+    assert "z.lab. SOA" in authorities(judge(world, "nx.z.lab A", context))
+
+
+# ------------ A proof that comes along ------------
+
+
+def test_an_insecure_cut_may_be_proven_by_what_comes_along(world: World) -> None:
+    lab = zone_in(world, "lab")
+    no_ds = lab.chain.matching(name("unsigned.lab"))
+    assert no_ds
+    for asked, answer in (
+        ("unsigned.lab A", saying(rrset("unsigned.lab.", "A", EVIL), authority=[no_ds])),
+        ("a.b.unsigned.lab A", saying(rrset("a.b.unsigned.lab.", "A", EVIL), authority=[no_ds])),
+        ("unsigned.lab TXT", saying(authority=[no_ds])),
+        ("nx.unsigned.lab A", saying(authority=[no_ds], rcode=3)),
+    ):
+        lies: dict[str, Lie] = {asked: answer, "unsigned.lab DS": silence}
+        upstream = Upstream(world, lies)
+        found = judge(upstream, asked)
+        assert found.verdict.status is INSECURE
+        assert found.verdict.chain[-1].denial == (no_ds,)
+        assert "unsigned.lab. DS" not in upstream.asked
+    lies = {"unsigned.lab A": saying(rrset("unsigned.lab.", "A", EVIL)), "unsigned.lab DS": silence}
+    assert status(world, "unsigned.lab A", lies) is UNOBTAINABLE
+
+
+def test_what_comes_along_must_be_genuine(world: World) -> None:
+    lab = zone_in(world, "lab")
+    no_ds = lab.chain.matching(name("unsigned.lab"))
+    assert no_ds
+    address = rrset("z.lab.", "A", EVIL)
+    for forged in (
+        nsec("lab.", "z.lab.", "zz.lab.", "NS"),
+        replace(no_ds, name=name("z.lab")),
+        replace(no_ds, signatures=()),
+    ):
+        lies: dict[str, Lie] = {"z.lab A": saying(address, authority=[forged])}
+        assert status(world, "z.lab A", lies) is BOGUS
+
+
+def test_what_comes_along_must_be_of_the_zone_that_holds_the_cut(world: World) -> None:
+    """A zone may have delegated a name that has since become another zone's."""
+    lab = zone_in(world, "lab")
+    old = signed_by(lab, nsec("lab.", "kid.z.lab.", "zz.lab.", "NS"))
+    lies: dict[str, Lie] = {
+        "kid.z.lab A": saying(rrset("kid.z.lab.", "A", EVIL), authority=[old]),
+        "kid.z.lab DS": saying(authority=[old]),
+    }
+    assert status(world, "kid.z.lab A", lies) is BOGUS
+
+
+def test_an_opt_out_span_that_comes_along_is_no_such_proof(world: World) -> None:
+    zone = zone_in(world, "optout.lab")
+    proof = [zone.chain.matching(zone.apex), zone.chain.covering(name("nx.optout.lab"))]
+    lies: dict[str, Lie] = {
+        "nx.optout.lab A": saying(
+            rrset("nx.optout.lab.", "A", EVIL), authority=[r for r in proof if r]
+        ),
+        "nx.optout.lab DS": silence,
+    }
+    assert status(world, "nx.optout.lab A", lies) is UNOBTAINABLE
+
+
+def test_more_records_than_aliases_need_are_no_proof_that_comes_along(world: World) -> None:
+    lab = zone_in(world, "lab")
+    no_ds = lab.chain.matching(name("unsigned.lab"))
+    assert no_ds
+    padding = [nsec("lab.", f"p{n}.lab.", f"p{n}x.lab.") for n in range(96)]
+    for count, expected in ((95, INSECURE), (96, UNOBTAINABLE)):
+        lie = saying(rrset("unsigned.lab.", "A", EVIL), authority=[*padding[:count], no_ds])
+        lies: dict[str, Lie] = {"unsigned.lab A": lie, "unsigned.lab DS": silence}
+        assert status(world, "unsigned.lab A", lies) is expected
