@@ -24,7 +24,7 @@ CACHE = Path(os.environ.get("ANCHORD_BOOTS", Path.home() / ".cache" / "anchord-b
 TREE = Path(__file__).parents[2]
 
 COMMON = (
-    "systemd,systemd-sysv,systemd-resolved,dbus,libpam-systemd,libnss-resolve,iproute2,"
+    "systemd,systemd-sysv,systemd-resolved,dbus,libpam-systemd,libnss-resolve,libnss-systemd,iproute2,"
     "bind9-dnsutils,procps,curl,python3,openssh-client,openssh-server,debconf"
 )
 PACKAGES = {"bookworm": f"{COMMON},network-manager", "trixie": COMMON}

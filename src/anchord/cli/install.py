@@ -134,9 +134,7 @@ def request_of(arguments: argparse.Namespace) -> Request:
         count_queries=count_queries,
         zones=tuple(zone.domain for zone in config.zone),
         network_zones=tuple(zone.domain for zone in config.zone if NETWORK in zone.upstream),
-        consents=partial(
-            _consents, is_given=options.get("yes", False) or options.get("dry_run", False)
-        ),
+        consents=partial(_consents, is_given=is_given),
     )
 
 

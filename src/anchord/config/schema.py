@@ -94,7 +94,8 @@ class Zone(Struct, frozen=True, forbid_unknown_fields=True):
     domain: DomainName
     """The name at and below which this holds."""
     upstream: Annotated[tuple[str, ...], Meta(min_length=1)]
-    """URLs, or the url of an `[[upstream]]`, whose other keys hold then."""
+    """URLs, or the url of an `[[upstream]]`, whose other keys hold then; or "network", the servers
+    of the link that has this domain for its own."""
     dnssec: Literal["validate", "insecure"] = "validate"
     """Whether answers must be proven."""
     allow_plaintext: bool = False

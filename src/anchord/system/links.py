@@ -27,6 +27,7 @@ _RESOLVED = (
 
 SIGNS = (
     "/run/systemd/resolve/resolv.conf",
+    "/run/systemd/netif/links",
     "/run/NetworkManager/resolv.conf",
     "/run/resolvconf/interface",
     "/run/resolvconf/interfaces",
@@ -51,7 +52,14 @@ class Link:
 
 def links(machine: Machine) -> tuple[Link, ...]:
     """Every link that has a name server, from the first source that knows any."""
-    sources = (_of_resolved, _of_networkmanager, _of_records, _of_leases, _of_the_original)
+    sources = (
+        _of_resolved,
+        _of_networkd,
+        _of_networkmanager,
+        _of_records,
+        _of_leases,
+        _of_the_original,
+    )
     for source in sources:
         found = [link for link in source(machine) if link.servers]
         if found:
@@ -109,6 +117,24 @@ def _of_resolved(machine: Machine) -> Iterator[Link]:
         yield _link(
             _interface(machine, index), [str(ipaddress.ip_address(each)) for each in servers], texts
         )
+
+
+def _of_networkd(machine: Machine) -> Iterator[Link]:
+    """What systemd-networkd notes of each link, under the interface's index.
+
+    For a service that the bus refuses, as it does where it cannot look up a dynamic user (without
+    libnss-systemd). The form of these files is old, though nobody's promise.
+    """
+    for path in machine.files("/run/systemd/netif/links"):
+        index = path.rpartition("/")[2]
+        if index.isdecimal():  # and no file that is being written
+            lines = [line.partition("=") for line in machine.text(path).splitlines()]
+            pairs = {key: value.split() for key, _, value in lines}
+            yield _link(
+                _interface(machine, int(index)),
+                pairs.get("DNS", []),
+                [*pairs.get("DOMAINS", ()), *pairs.get("ROUTE_DOMAINS", ())],
+            )
 
 
 def _property(machine: Machine, name: str) -> Any:

@@ -1,0 +1,280 @@
+"""The package in systems that are really booted; the numbers are those of the requirements.
+
+All of them: pytest -m long tests/boots. It makes two base roots by debootstrap once (two minutes),
+and needs to be root on a Debian with systemd-container and debootstrap.
+"""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from support.boots import CACHE, Boot, booted, package, skip_unless_possible
+
+pytestmark = pytest.mark.long
+
+LINK = """
+ip link add v0 type veth peer name v1
+ip netns add net && ip link set v1 netns net
+ip -n net addr add 192.0.2.53/24 dev v1 && ip -n net link set v1 up && ip -n net link set lo up
+"""
+
+UP = {
+    "bookworm": (
+        "nmcli connection show v0 >/dev/null 2>&1 || nmcli connection add type ethernet ifname v0"
+        " con-name v0 ip4 192.0.2.10/24 ipv4.dns 192.0.2.53 ipv4.dns-search corp.test;"
+        " nmcli connection up v0"
+    ),
+    "trixie": (
+        "ip addr replace 192.0.2.10/24 dev v0; ip link set v0 up; sleep 0.5;"
+        " resolvectl dns v0 192.0.2.53; resolvectl domain v0 corp.test"
+    ),
+}
+DOWN = {
+    "bookworm": "nmcli connection down v0",
+    "trixie": "resolvectl revert v0; ip link set v0 down",
+}
+"""A link with a server and a domain of its own, comes and goes."""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    skip_unless_possible()
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=CACHE) as name:  # overlays lie on no overlay
+        yield Path(name)
+
+
+@pytest.fixture(params=["bookworm", "trixie"])
+def boot(request: pytest.FixtureRequest, folder: Path) -> Iterator[Boot]:
+    """A system with a link, a world of signed names, and the package installed."""
+    with booted(request.param, folder) as running:
+        prepare(running)
+        yield running
+
+
+def prepare(boot: Boot) -> None:
+    boot.run(LINK)
+    boot.run(UP[boot.release])
+    boot.run("DEBIAN_FRONTEND=noninteractive dpkg -i /anchord.deb")
+    boot.run("systemd-run --unit=world python3 /upstream.py world")
+    boot.run("systemd-run --unit=link ip netns exec net python3 /upstream.py link 192.0.2.53")
+    boot.wait("test -e /link.log -a -e /etc/anchord/anchord.toml && ss -lnu | grep -q :5300")
+    boot.run("systemctl reload anchord")
+    boot.wait("dig @127.0.0.1 good.lab +tries=1 +time=2 | grep -q 'flags:.* ad'")
+    boot.run("sleep 1; : >/link.log")
+
+
+def asked(boot: Boot) -> list[str]:
+    """What the link's own server was asked, since the last time."""
+    names = boot.run("cat /link.log; : >/link.log").split()
+    return [name for name in names if "_dns-sd" not in name]
+
+
+def is_secure(boot: Boot) -> bool:
+    return " ad;" in boot.run("dig good.lab +tries=1 +time=5 | grep flags:")
+
+
+# ------------ Every day ------------
+
+
+def test_r3_r4_installed_it_answers_all_programs_and_uninstalled_etc_is_as_it_was(
+    boot: Boot,
+) -> None:
+    before = boot.manifest()
+    assert asked(boot) == []
+    boot.run("anchord install --yes")
+
+    # Programs that read resolv.conf, with AD and the reasons; programs that go through nss.
+    assert is_secure(boot)
+    assert "EDE: 7 (Signature Expired)" in boot.run("dig expired.lab")
+    assert "status: SERVFAIL" in boot.run("dig expired.lab")
+    assert "192.0.2.1" in boot.run("getent ahostsv4 good.lab")
+    assert boot.status("getent hosts expired.lab") == 2
+    assert "192.0.2.1" in boot.run("curl -sv --max-time 1 http://good.lab/ 2>&1 || true")
+    assert asked(boot) == []
+
+    # The link's own names reach it, both ways, and stop when it goes.
+    assert "192.0.2.99" in boot.run("getent ahostsv4 a.corp.test")
+    assert boot.run("dig +short b.corp.test") == "192.0.2.99"
+    assert set(asked(boot)) == {"a.corp.test.", "b.corp.test."}
+    boot.run(DOWN[boot.release])
+    boot.wait("dig c.corp.test +tries=1 +time=5 | grep -q 'EDE: 23'")
+    assert boot.status("getent hosts d.corp.test") == 2
+    boot.run(UP[boot.release])
+    boot.wait('test "$(dig +short e.corp.test)" = 192.0.2.99')
+    asked(boot)
+
+    # Restarts of those who had DNS before.
+    boot.run("systemctl restart systemd-resolved")
+    if boot.release == "bookworm":
+        boot.run("systemctl restart NetworkManager")
+    boot.wait("getent hosts good.lab")
+    assert is_secure(boot)
+    boot.run("sleep 1")
+    assert [name for name in asked(boot) if "corp.test" not in name] == []
+
+    boot.run("anchord status")
+    boot.run("anchord uninstall")
+    assert boot.manifest() == before
+    assert boot.run("systemctl --failed --no-legend") == ""
+
+
+def test_r17_r18_neither_an_upgrade_nor_a_kill_loses_an_answer(boot: Boot) -> None:
+    boot.run("anchord install")
+    loop = (
+        "for i in $(seq 80); do dig +tries=1 +time=5 +short good.lab | tail -n 1; sleep 0.05; done"
+    )
+    boot.run(f"({loop}) >/answers & DEBIAN_FRONTEND=noninteractive dpkg -i /anchord.deb; wait")
+    assert boot.run("sort /answers | uniq -c").split() == ["80", "192.0.2.1"]
+    boot.run("kill -9 $(systemctl show -p MainPID --value anchord)")
+    assert boot.run("dig +tries=1 +time=5 +short good.lab") == "192.0.2.1"
+    assert boot.run("systemctl show -p NRestarts --value anchord") == "1"
+
+
+def test_r21_removed_dns_is_as_it_was_and_purged_nothing_is_left(folder: Path) -> None:
+    with booted("bookworm", folder) as boot:
+        before = boot.manifest()
+        prepare(boot)
+        boot.run("anchord install")
+        boot.run("dpkg -r anchord")
+        assert boot.run("readlink /etc/resolv.conf") == "../run/systemd/resolve/stub-resolv.conf"
+        boot.run("DEBIAN_FRONTEND=noninteractive dpkg -P anchord")
+        boot.run("nmcli connection delete v0")
+        assert boot.manifest() == before
+        places = "/usr /var/lib /var/cache /run /etc"
+        found = boot.run(f"find {places} -name '*anchord*' -not -path '/var/lib/dpkg/*'")
+        assert found == ""
+        assert boot.run("systemctl --failed --no-legend") == ""
+
+
+@pytest.mark.parametrize("point", [2, 9, 16])
+def test_r5_killed_in_the_middle_and_booted_again_it_is_as_it_was(folder: Path, point: int) -> None:
+    """At the given effect; then `uninstall`, as somebody would who finds DNS strange."""
+    hook = (
+        "import os,sys\\nn=[0]\\n"
+        "def hook(e,a):\\n"
+        "    if e in ('os.rename','os.link','os.remove','os.mkdir','subprocess.Popen')"
+        " and 'sys' in dir() and not any('is-' in str(x) for x in a):\\n"
+        "        n[0]+=1\\n"
+        f"        if n[0]>{point}: os.kill(os.getpid(),9)\\n"
+        "sys.addaudithook(hook)\\n"
+    )
+    with booted("bookworm", folder) as boot:
+        prepare(boot)
+        before = boot.manifest()
+        boot.run(
+            f'printf "{hook}" >/killed.py; cat /usr/lib/anchord/bin/anchord >>/killed.py;'
+            " python3 -I /killed.py install --dns-only; test $? = 137"
+        )
+        assert boot.run("cat /etc/resolv.conf") != ""
+        boot.run("anchord uninstall")
+        assert boot.manifest() == before
+        boot.wait("getent hosts a.corp.test")
+
+
+# ------------ The service ------------
+
+
+def test_r19_r20_the_units_are_clean_and_hardly_exposed(boot: Boot) -> None:
+    units = "anchord.service anchord.socket anchord-ipv6.socket"
+    assert boot.run(f"systemd-analyze verify {units} 2>&1") == ""
+    exposure = boot.run("systemd-analyze security --no-pager anchord.service | tail -n 1")
+    found = re.search(r"anchord.service: ([\d.]+)", exposure)
+    assert found is not None
+    assert float(found[1]) <= 1.1
+    pid = "$(systemctl show -p MainPID --value anchord)"
+    status = boot.run(f"cat /proc/{pid}/status")
+    for kind in ("CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert re.search(rf"^{kind}:\s+0+$", status, re.MULTILINE), status
+    assert "\nNoNewPrivs:\t1\n" in status
+    assert "Uid:\t0" not in status
+
+
+def test_r67_a_reload_with_a_bad_file_is_told_in_the_journal_and_dns_goes_on(boot: Boot) -> None:
+    boot.run("anchord install; echo '[nonsense' >>/etc/anchord/anchord.toml")
+    boot.run("systemctl reload anchord; sleep 0.5")
+    log = boot.run("journalctl -u anchord -o cat --no-pager | tail -n 5")
+    assert "the configuration in force stays" in log
+    assert is_secure(boot)
+    assert "good.lab" not in boot.run("journalctl -u anchord -o cat --no-pager")
+
+
+# ------------ Without systemd-resolved ------------
+
+
+def test_a_plain_file_is_taken_and_r7_left_where_the_network_has_written_it(folder: Path) -> None:
+    with booted("trixie", folder) as boot:
+        boot.run("systemctl disable --now systemd-resolved; rm /etc/resolv.conf")
+        boot.run("printf 'search corp.test\\nnameserver 192.0.2.53\\n' >/etc/resolv.conf")
+        prepare_without_link(boot)
+        before = boot.manifest()
+        boot.run("anchord install --yes")
+        assert is_secure(boot)
+        assert boot.run("dig +short a.corp.test") == "192.0.2.99"
+        boot.run("anchord uninstall")
+        assert boot.manifest() == before
+        boot.run("anchord install")
+        boot.run("echo 'nameserver 192.0.2.53' >/etc/resolv.conf.new")
+        boot.run("mv /etc/resolv.conf.new /etc/resolv.conf")
+        assert "changed by somebody else" in boot.run("anchord status; true")
+        assert "rewritten since" in boot.run("anchord uninstall")
+        assert boot.run("cat /etc/resolv.conf") == "nameserver 192.0.2.53"
+
+
+def prepare_without_link(boot: Boot) -> None:
+    boot.run(LINK)
+    boot.run("ip addr add 192.0.2.10/24 dev v0; ip link set v0 up")
+    boot.run("DEBIAN_FRONTEND=noninteractive dpkg -i /anchord.deb")
+    boot.run("systemd-run --unit=world python3 /upstream.py world")
+    boot.run("systemd-run --unit=link ip netns exec net python3 /upstream.py link 192.0.2.53")
+    boot.wait("test -e /link.log -a -e /etc/anchord/anchord.toml && ss -lnu | grep -q :5300")
+    boot.run("systemctl reload anchord")
+    boot.wait("dig @127.0.0.1 good.lab +tries=1 +time=2 | grep -q 'flags:.* ad'")
+
+
+def test_r8_networkmanager_alone_keeps_our_setting_and_gives_it_back(folder: Path) -> None:
+    with booted("bookworm", folder) as boot:
+        boot.run("systemctl disable --now systemd-resolved; rm /etc/resolv.conf")
+        boot.run("printf '[main]\\nrc-manager=symlink\\n' >/etc/NetworkManager/conf.d/fedora.conf")
+        boot.run("systemctl restart NetworkManager")
+        prepare(boot)
+        boot.wait("grep -q 192.0.2.53 /etc/resolv.conf")
+        assert "(networkmanager)" in boot.run("anchord install --yes")
+        for command in ("true", UP["bookworm"], "systemctl restart NetworkManager; sleep 1"):
+            boot.run(command)
+            text = boot.run("cat /etc/resolv.conf")
+            assert "nameserver 127.0.0.1" in text
+            assert "192.0.2.53" not in text
+            assert "trust-ad" in text
+            assert is_secure(boot)
+        boot.run("anchord uninstall")
+        boot.wait("grep -q 192.0.2.53 /etc/resolv.conf")
+        assert boot.status("ls /etc/NetworkManager/conf.d/*anchord*") == 2
+
+
+# ------------ The package ------------
+
+
+@pytest.mark.parametrize("release", ["bookworm", "trixie"])
+def test_r21_r33_the_package_is_the_same_each_time_and_runs(release: str, folder: Path) -> None:
+    packages = [package(release, epoch=f"{epoch:010}") for epoch in (1, 1)]
+    again = subprocess.run(
+        ["packaging/deb/build", release, folder],
+        cwd=Path(__file__).parents[2],
+        env={"SOURCE_DATE_EPOCH": "0000000001", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+        stdout=subprocess.PIPE, text=True, check=True,
+    )  # fmt: skip
+    assert Path(again.stdout.strip()).read_bytes() == packages[0].read_bytes()
+
+
+def test_r21_lintian_has_neither_errors_nor_warnings(folder: Path) -> None:
+    assert folder.is_dir()
+    ran = subprocess.run(
+        ["lintian", "--allow-root", "--fail-on", "error,warning", package("bookworm")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout
