@@ -65,6 +65,9 @@ _VALIDATED_OPT_OUT = "calls a denial by opt-out validated, though it sets no AD"
 _MORE_ITERATIONS = "supports up to 150 iterations"
 
 DELV: Mapping[str, str] = {
+    "many-ds.hostile.": "tries all DS records",
+    "keytrap-keys.hostile.": "stops at fewer failures, by chance after the good key",
+    "wild-iterations.lab.": _MORE_ITERATIONS,
     "optout.": _VALIDATED_OPT_OUT,
     "open.optout.": _VALIDATED_OPT_OUT,
     "span.links.lab. A": _VALIDATED_OPT_OUT,
