@@ -47,9 +47,6 @@ sent again three or four times."""
 PROBES = 6
 """Times that the estimate of a round trip must also have passed: three probes, doubling."""
 
-LONGEST_CROWD = 4096
-"""Requests at once on one connection at most; the server's own limit is usually 100 or so."""
-
 SMALL_CROWD = 8
 """Requests at once that every server is found to take. Knot DNS forgets the whole connection with
 the eleventh, whatever it announces."""
@@ -60,7 +57,6 @@ raise it although all are answered, as Knot DNS does after 1,024, never will."""
 
 DATAGRAMS = 64
 """Datagrams taken from the socket before anything is sent."""
-
 
 _IS_THE_SERVERS = 1
 """The bit of a stream's id (RFC 9000 section 2.1)."""
@@ -95,7 +91,7 @@ class QuicChannel:
         port: int,
         opener: Opener,
         *,
-        most_streams: int = LONGEST_CROWD,
+        most_streams: float = math.inf,
     ) -> None:
         ticket = configuration.session_ticket
         self.address = address

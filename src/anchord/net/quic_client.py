@@ -9,6 +9,7 @@
    declines, none is sent for an hour.
 """
 
+import math
 import ssl
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from aioquic.tls import SessionTicket
 
 from .chain import ChainVerifier
 from .identity import TlsError
-from .quic import LONGEST_CROWD, SMALL_CROWD, QuicChannel
+from .quic import SMALL_CROWD, QuicChannel
 from .quic_events import WRONG_PLACE
 from .race import first_of
 from .tls import RESUMED_FOR
@@ -46,7 +47,7 @@ class QuicClient:
         self._ticket: SessionTicket | None = None
         self._proven_at = 0.0
         self._declined_at = -RESUMED_FOR
-        self._most_streams = LONGEST_CROWD
+        self._most_streams: float = math.inf
 
     async def open(self, addresses: Sequence[str], port: int) -> "QuicChannel":
         """A connection to the first of the addresses that answers, its server being the right one.

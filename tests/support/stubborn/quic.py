@@ -119,7 +119,7 @@ class QuicServer(Server):
     alpn = "doq"
     connection_class: type[QuicConnectionOfServer] = QuicConnectionOfServer
 
-    def __init__(self, *arguments: Any, tickets: bool = True, **rest: Any) -> None:
+    def __init__(self, *arguments: Any, quic: dict[str, Any] | None = None, **rest: Any) -> None:
         super().__init__(*arguments, **rest)
         self.requests: list[dict[bytes, bytes]] = []
         self.resets: list[int] = []
@@ -127,9 +127,8 @@ class QuicServer(Server):
         self.closes: list[int] = []
         self.has_closed = trio.Event()
         self.tickets: dict[bytes, SessionTicket] = {}
-        self.gives_tickets = tickets
         self.clients: dict[Any, QuicConnectionOfServer] = {}
-        self.options: dict[str, Any] = {}
+        self.options = quic or {}
 
     async def start(self, nursery: trio.Nursery) -> None:
         self.configuration = QuicConfiguration(
@@ -189,7 +188,7 @@ class QuicServer(Server):
                 configuration=self.configuration,
                 original_destination_connection_id=header.destination_cid,
                 session_ticket_fetcher=lambda label: self.tickets.pop(label, None),
-                session_ticket_handler=self._keep if self.gives_tickets else None,
+                session_ticket_handler=self._keep,
             )
             client = self.clients[address] = self.connection_class(self, quic, None)
         client.quic.receive_datagram(data, address, trio.current_time())

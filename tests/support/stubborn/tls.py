@@ -150,6 +150,7 @@ class H2Server(TlsServer):
         self.settings = settings or {}
         self.requests: list[dict[bytes, bytes]] = []
         self.resets: list[int] = []
+        self.farewells: list[int | None] = []
 
     async def serve(
         self, stream: trio.SSLStream[trio.SocketStream], nursery: trio.Nursery, conduct: Conduct
@@ -183,6 +184,8 @@ class H2Server(TlsServer):
                 elif isinstance(event, h2.events.StreamReset):
                     self.cancelled += 1
                     self.resets.append(event.error_code)
+                elif isinstance(event, h2.events.ConnectionTerminated):
+                    self.farewells.append(event.error_code)
                 elif isinstance(event, h2.events.WindowUpdated):
                     window_opened.unpark_all()
             await connection.flush()

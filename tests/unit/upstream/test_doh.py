@@ -17,7 +17,7 @@ from anchord.upstream.base import Kind, UpstreamError
 from anchord.upstream.shared import SharedUpstream
 from support.peers import address_in, query_for, reply_to
 from support.stubborn import Asked, Conduct, answer, first, ignore
-from unit.upstream.conftest import NAME, Stage, gather
+from unit.upstream.conftest import NAME, Stage, end, gather
 
 both = pytest.mark.parametrize("scheme", ["https", "h3"])
 
@@ -291,6 +291,14 @@ async def test_a_refused_stream_is_asked_again_and_any_other_reset_is_a_failure(
     error = await failure(upstream)
     assert error.kind is Kind.CLOSED
     assert "the server reset the stream (" in str(error)
+
+
+async def test_we_say_farewell_ourselves(stage: Stage) -> None:
+    server, upstream = await stage.ask("https", answer)
+    await upstream.exchange(query_for())
+    await end(upstream)
+    await trio.sleep(0.05)
+    assert server.farewells == [h2.errors.ErrorCodes.NO_ERROR]
 
 
 # ------------ Streams and windows ------------

@@ -201,6 +201,28 @@ async def test_a_server_that_forgets_crowds_gets_none_any_more(stage: Stage, sch
     assert (server.connections, most) == (2, quic.SMALL_CROWD)
 
 
+@both
+async def test_a_connection_that_the_server_has_forgotten_while_idle_costs_nothing(
+    stage: Stage, scheme: str
+) -> None:
+    server = await stage.server(scheme, answer, quic={"idle_timeout": 0.2})
+    upstream = stage.upstream(scheme, server.port)
+    await upstream.exchange(query_for())
+    await trio.sleep(1)
+    assert upstream._current is None
+    await upstream.exchange(query_for())
+    assert (server.connections, upstream.counters.replays) == (2, 0)
+
+
+@both
+async def test_we_say_farewell_with_the_protocols_own_code(stage: Stage, scheme: str) -> None:
+    server, upstream = await stage.ask(scheme, answer)
+    await upstream.exchange(query_for())
+    await end(upstream)
+    await server.has_closed.wait()
+    assert server.closes == [0 if scheme == "quic" else 0x100]
+
+
 # ------------ Early data ------------
 
 
