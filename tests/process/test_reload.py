@@ -37,6 +37,12 @@ def test_sighup_reloads_the_configuration(lab: Served, tmp_path: Path) -> None:
         wait_for(daemon, "message=reloaded")
         reply = ask(port, "good.lab")
         assert (reply.rcode, reply.is_authentic) == ("NOERROR", False)
+        configuration(tmp_path, lab.udp, dnssec=lab.dnssec, log={"level": "error"})
+        daemon.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + SOON
+        while not ask(port, "good.lab").is_authentic:
+            assert time.monotonic() < deadline
+        assert daemon.text.count("message=reloaded") == 1  # the new level holds for its own line
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from anchord.resolver.resolver import Resolver
 from anchord.server.counters import Counters
 from anchord.server.handler import Handler
 
-from . import notify
+from . import log, notify
 from .compose import open_resolver
 from .network import NETWORK, NetworkWatch
 
@@ -53,6 +53,11 @@ class Switch:
         self._paused_until = 0.0
         self._follows_network = False
 
+    @property
+    def loaded(self) -> Loaded:
+        """The configuration in force."""
+        return self._loaded
+
     async def start(self) -> None:
         """Opens the first resolver. Raises AnchordError."""
         self.resolver = await self._opened(self._loaded)
@@ -66,13 +71,15 @@ class Switch:
             loaded = self._reload()
             for warning in loaded.warnings:
                 logger.warning("%s", warning)
-            if loaded.config.listen != self._loaded.config.listen:
-                logger.warning("[listen] has changed: that takes effect at the next start")
+            for table in ("listen", "api", "dane"):
+                if getattr(loaded.config, table) != getattr(self._loaded.config, table):
+                    logger.warning("[%s] has changed: that takes effect at the next start", table)
             await self._change(loaded)
         except AnchordError as error:
             logger.error("the configuration in force stays: %s", error.one_line())  # noqa: TRY400 - no bug
         else:
             self._loaded = loaded
+            log.configure(loaded.config.log.level)
             logger.info("reloaded", extra={"file": loaded.file or "none"})
         finally:
             notify.ready()
