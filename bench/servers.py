@@ -1,0 +1,275 @@
+"""The servers that are measured: anchord and its peers, each in a process of its own on one core.
+
+All validate, with the same trust anchor, and forward to the bench's upstream: over TLS, but for
+dnsmasq, which cannot. What a configuration here does not say is as the server's makers chose it.
+"""
+
+import os
+import random
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anchord
+
+from . import load, machine, zones
+from .upstream import NAME, Upstream
+
+START = 15.0
+"""Seconds for a server to answer its first question."""
+
+END = 5.0
+"""Seconds for it to end."""
+
+_TRIXIE = Path(os.environ.get("ANCHORD_PEERS", "~/.cache/anchord-peers")).expanduser() / "trixie"
+PATH = f"{_TRIXIE}/bin:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
+"""Where programs are looked for, those of Debian 13 first (`scripts/trixie-root`)."""
+
+_PORTS = range(20000, 32000)  # below those that the system gives away itself
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that runs. `pid` is the process that does the work.
+
+    `seconds` is how long it took from its start to its first answer.
+    """
+
+    name: str
+    pid: int
+    address: load.Address
+    seconds: float
+
+
+Configure = Callable[[Path, int, Upstream], list[str]]
+"""Writes what a program needs into a folder; returns its arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A program that can be measured. `version` are the arguments that make it tell its version."""
+
+    name: str
+    program: str
+    configure: Configure
+    version: tuple[str, ...] = ("--version",)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether it can be run here."""
+        return shutil.which(self.program, path=PATH) is not None
+
+    def describe(self) -> str:
+        """Its name and version."""
+        told = subprocess.run(
+            [self._path(), *self.version],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | self.environment,
+        )
+        found = re.search(r"\d+\.\d+[\w.]*", told.stdout + told.stderr)
+        return f"{self.name} {found[0] if found else '(unknown version)'}"
+
+    @contextmanager
+    def running(self, folder: Path, upstream: Upstream) -> Iterator[Running]:
+        """Runs it until the block ends. It has answered a question of the root zone by then.
+
+        Raises RuntimeError where it does not get so far.
+        """
+        folder = folder / f"{self.name}-{time.monotonic_ns()}"
+        folder.mkdir()
+        port = _free_port()
+        arguments = self.configure(folder, port, upstream)
+        core = str(machine.SERVER_CORE)
+        begin = time.monotonic()
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                ["taskset", "-c", core, self._path(), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                env=os.environ | self.environment,
+            )
+        try:
+            address = ("127.0.0.1", port)
+            if not _answers(address, process):
+                log_text = (folder / "log").read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"{self.name} does not answer:\n{log_text}")
+            yield Running(self.name, process.pid, address, time.monotonic() - begin)
+        finally:
+            _end(process)
+
+    def _path(self) -> str:
+        found = shutil.which(self.program, path=PATH)
+        assert found is not None, self.program
+        return found
+
+
+def _answers(address: load.Address, process: "subprocess.Popen[bytes]") -> bool:
+    deadline = time.monotonic() + START
+    first = load.query(zones.question(".", "SOA"))
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(0.5)
+            sock.connect(address)
+            try:
+                sock.send(first)
+                if sock.recv(load.ROOM)[3] & 0xF == 0:
+                    return True
+            except OSError:
+                time.sleep(0.002)
+    return False
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _free_port() -> int:
+    while True:
+        port = random.choice(_PORTS)
+        try:
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                with socket.socket(socket.AF_INET, kind) as sock:
+                    sock.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return port
+
+
+# ------------ anchord ------------
+
+
+def _anchord(folder: Path, port: int, upstream: Upstream) -> list[str]:
+    file = folder / "anchord.toml"
+    file.write_text(f"""
+[listen]
+dns = ["127.0.0.1:{port}"]
+control = "{folder}/control.sock"
+[[upstream]]
+url = "tls://127.0.0.1:{upstream.tls_port}"
+ca_file = "{upstream.ca_file}"
+[dnssec]
+trust_anchors = "{upstream.anchor_file}"
+[hosts]
+file = ""
+""")
+    return ["-m", "anchord", "serve", "--config", str(file)]
+
+
+_PORTABLE = """
+import sys
+import anchord.server.udp
+anchord.server.udp.open_batch = lambda *_, **__: None
+from anchord.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def _portable(folder: Path, port: int, upstream: Upstream) -> list[str]:
+    return ["-c", _PORTABLE, *_anchord(folder, port, upstream)[2:]]
+
+
+_ENVIRONMENT = {"PYTHONPATH": str(Path(anchord.__file__).parents[1])}
+_VERSION = ("-m", "anchord", "--version")
+ANCHORD = Server("anchord", sys.executable, _anchord, _VERSION, _ENVIRONMENT)
+PORTABLE = Server("portable", sys.executable, _portable, _VERSION, _ENVIRONMENT)
+"""anchord without batches of datagrams, as on systems that are not Linux."""
+
+
+# ------------ Peers ------------
+
+
+def _unbound(folder: Path, port: int, upstream: Upstream) -> list[str]:
+    file = folder / "unbound.conf"
+    file.write_text(f"""
+server:
+  interface: 127.0.0.1@{port}
+  directory: "{folder}"
+  chroot: ""
+  username: ""
+  pidfile: ""
+  use-syslog: no
+  do-daemonize: no
+  msg-cache-size: 32m
+  rrset-cache-size: 64m
+  do-not-query-localhost: no
+  trust-anchor-file: "{upstream.anchor_file}"
+  tls-cert-bundle: "{upstream.ca_file}"
+  val-sig-skew-min: 0
+  val-sig-skew-max: 0
+forward-zone:
+  name: "."
+  forward-tls-upstream: yes
+  forward-addr: 127.0.0.1@{upstream.tls_port}#{NAME}
+remote-control:
+  control-enable: no
+""")
+    return ["-c", str(file)]
+
+
+def _dnsmasq(_: Path, port: int, upstream: Upstream) -> list[str]:
+    tag, algorithm, digest_type, digest = upstream.anchor_file.read_text().split()[-4:]
+    return [
+        "--keep-in-foreground",
+        "--conf-file=/dev/null",
+        "--pid-file=",
+        "--user=",
+        "--no-resolv",
+        "--no-hosts",
+        "--bind-interfaces",
+        "--listen-address=127.0.0.1",
+        f"--port={port}",
+        f"--server=127.0.0.1#{upstream.plain_port}",
+        "--dnssec",
+        f"--trust-anchor=.,{tag},{algorithm},{digest_type},{digest}",
+        "--dnssec-check-unsigned",
+        "--cache-size=10000",
+        "--dns-forward-max=1000",
+    ]
+
+
+def _knot_resolver(folder: Path, port: int, upstream: Upstream) -> list[str]:
+    file = folder / "kresd.conf"
+    file.write_text(f"""
+net.listen('127.0.0.1', {port}, {{ kind = 'dns' }})
+net.ipv6 = false
+trust_anchors.remove('.')
+trust_anchors.add('{upstream.anchor_file.read_text().strip()}')
+cache.open(64 * MB, 'lmdb://{folder}/cache')
+modules.unload('ta_signal_query')
+modules.unload('ta_update')
+modules.unload('priming')
+policy.add(policy.all(policy.TLS_FORWARD({{
+  {{ '127.0.0.1@{upstream.tls_port}', hostname = '{NAME}', ca_file = '{upstream.ca_file}' }}
+}})))
+""")
+    return ["-n", "-c", str(file), str(folder)]
+
+
+UNBOUND = Server("unbound", "unbound", _unbound, ("-V",))
+PEERS = {
+    server.name: server
+    for server in (
+        UNBOUND,
+        PORTABLE,
+        Server("dnsmasq", "dnsmasq", _dnsmasq),
+        Server("knot-resolver", "kresd", _knot_resolver),
+    )
+}
+"""Whom anchord can be measured beside; Unbound always is."""
