@@ -153,7 +153,7 @@ def test_r21_removed_dns_is_as_it_was_and_purged_nothing_is_left(folder: Path) -
 
 @pytest.mark.parametrize("point", [2, 9, 16])
 def test_r5_killed_in_the_middle_and_booted_again_it_is_as_it_was(folder: Path, point: int) -> None:
-    """At the given effect; then `uninstall`, as somebody would who finds DNS strange."""
+    """At the given effect; then the unit that runs at each start."""
     hook = (
         "import os,sys\\nn=[0]\\n"
         "def hook(e,a):\\n"
@@ -171,7 +171,7 @@ def test_r5_killed_in_the_middle_and_booted_again_it_is_as_it_was(folder: Path, 
             " python3 -I /killed.py install --dns-only; test $? = 137"
         )
         assert boot.run("cat /etc/resolv.conf") != ""
-        boot.run("anchord uninstall")
+        boot.run("systemctl start anchord-recover")
         assert boot.manifest() == before
         boot.wait("getent hosts a.corp.test")
 
@@ -180,7 +180,7 @@ def test_r5_killed_in_the_middle_and_booted_again_it_is_as_it_was(folder: Path, 
 
 
 def test_r19_r20_the_units_are_clean_and_hardly_exposed(boot: Boot) -> None:
-    units = "anchord.service anchord.socket anchord-ipv6.socket"
+    units = "anchord.service anchord.socket anchord-ipv6.socket anchord-recover.service"
     assert boot.run(f"systemd-analyze verify {units} 2>&1") == ""
     exposure = boot.run("systemd-analyze security --no-pager anchord.service | tail -n 1")
     found = re.search(r"anchord.service: ([\d.]+)", exposure)

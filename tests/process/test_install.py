@@ -183,7 +183,7 @@ def test_uninstall_without_a_daemon_finishes_what_was_interrupted(tmp_path: Path
         journal.apply(tree.machine, plan)
     ran = run("status", "--root", str(tree.root), "--json")
     assert json.loads(ran.stdout)["dns"]["state"] == "interrupted"
-    ran = run("uninstall", "--root", str(tree.root))
+    ran = run("uninstall", "--unfinished", "--root", str(tree.root))
     assert (ran.status, ran.stderr) == (0, "")
     assert ran.stdout.startswith("note: an unfinished change of the system's dns was taken back\n")
     assert manifest(tree) == before
@@ -256,7 +256,10 @@ def test_systemd_gets_units_that_name_this_program(tmp_path: Path) -> None:
     assert "\nExecStart=/opt/anchord/bin/anchord serve\n" in unit
     assert tree.calls == [
         "systemctl daemon-reload",
-        "systemctl enable anchord.socket anchord-ipv6.socket anchord.service",
+        (
+            "systemctl enable anchord.service anchord.socket anchord-ipv6.socket"
+            " anchord-recover.service"
+        ),
         "systemctl start anchord.socket anchord-ipv6.socket anchord.service",
     ]
     with journal.locked(tree.machine):

@@ -30,16 +30,21 @@ def add_parser(subparsers: Subparsers) -> None:
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--dns-only", action="store_true", help="leave the service")
     only.add_argument("--service-only", action="store_true", help="leave the system's DNS")
+    only.add_argument(
+        "--unfinished", action="store_true", help="only what an interrupted install has begun"
+    )
     add_system_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Take everything back."""
-    report = takeover.uninstall(
-        Machine(arguments.root),
-        with_dns=not arguments.service_only,
-        with_service=not arguments.dns_only,
-    )
+    machine = Machine(arguments.root)
+    if arguments.unfinished:
+        report = takeover.recover(machine)
+    else:
+        report = takeover.uninstall(
+            machine, with_dns=not arguments.service_only, with_service=not arguments.dns_only
+        )
     if arguments.json:
         print(json.dumps(report_as_json(report)))
         return 0

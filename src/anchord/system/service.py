@@ -17,7 +17,11 @@ from .plan import Command, Plan, Step, own_file
 PACKAGED = "/usr/lib/anchord/bin/anchord"
 """Where the packages have the program; the service files name it."""
 
-UNITS = ("anchord.service", "anchord.socket", "anchord-ipv6.socket")
+SERVICE = "anchord.service"
+SOCKETS = ("anchord.socket", "anchord-ipv6.socket")
+RECOVER = "anchord-recover.service"
+"""Runs when the system starts, and mends what was interrupted."""
+UNITS = (SERVICE, *SOCKETS, RECOVER)
 UNIT_FOLDER = "/etc/systemd/system"
 PACKAGED_UNIT_FOLDERS = ("/usr/lib/systemd/system", "/lib/systemd/system")
 OPENRC_FILE = "/etc/init.d/anchord"
@@ -33,7 +37,7 @@ def plan(machine: Machine, facts: Facts, executable: str) -> Plan:
     Raises SystemRefusal where the system has no service manager that is known here, or cannot start
     a program from that place.
     """
-    packaged = any(machine.exists(f"{folder}/{UNITS[0]}") for folder in PACKAGED_UNIT_FOLDERS)
+    packaged = any(machine.exists(f"{folder}/{SERVICE}") for folder in PACKAGED_UNIT_FOLDERS)
     reasons = (
         ("systemd", "yes" if facts.has_systemd else "no"),
         ("openrc", "yes" if facts.has_openrc else "no"),
@@ -55,7 +59,7 @@ def plan(machine: Machine, facts: Facts, executable: str) -> Plan:
 def is_running(machine: Machine, facts: Facts) -> bool:
     """Whether the service manager has our service running, or its socket waiting."""
     if facts.has_systemd:
-        return machine.says("systemctl", "is-active", "anchord.socket") is not None
+        return machine.says("systemctl", "is-active", SOCKETS[0]) is not None
     return facts.has_openrc and machine.says("rc-service", "anchord", "status") is not None
 
 
@@ -89,20 +93,14 @@ def _systemd(machine: Machine, executable: str) -> list[Step]:
 def _enabled(machine: Machine) -> list[Step]:
     """What is enabled or running already stays so when anchord is uninstalled."""
     steps: list[Step] = []
-    for question, on_do, on_undo in (
-        ("is-enabled", "enable", "disable"),
-        ("is-active", "start", "stop"),
+    for question, on_do, on_undo, units in (
+        ("is-enabled", "enable", "disable", UNITS),
+        ("is-active", "start", "stop", (*SOCKETS, SERVICE)),
     ):
-        if any(machine.says("systemctl", question, unit) is None for unit in UNITS[:2]):
-            steps.append(_systemctl(on_do, on_undo))
+        if any(machine.says("systemctl", question, unit) is None for unit in (SOCKETS[0], SERVICE)):
+            argv = [("systemctl", word, *units) for word in (on_do, on_undo)]
+            steps.append(Command(on_do=argv[0], on_undo=argv[1]))
     return steps
-
-
-def _systemctl(on_do: str, on_undo: str) -> Step:
-    sockets_first = (*UNITS[1:], UNITS[0])
-    return Command(
-        on_do=("systemctl", on_do, *sockets_first), on_undo=("systemctl", on_undo, *UNITS)
-    )
 
 
 def _openrc(machine: Machine, executable: str) -> list[Step]:

@@ -166,6 +166,13 @@ def uninstall(machine: Machine, *, with_dns: bool = True, with_service: bool = T
     return report
 
 
+def recover(machine: Machine) -> Report:
+    """Finishes or takes back what was interrupted, and nothing else. Raises SystemRefusal."""
+    with journal.locked(machine):
+        notes = journal.recover(machine)
+    return Report(notes=notes, changed=bool(notes))
+
+
 def _mend(machine: Machine, report: Report) -> None:
     """A take-over that somebody has damaged is taken back, to be done anew."""
     entry = journal.read(machine, "dns")
