@@ -57,6 +57,9 @@ that delegate, one without and one with a DS record of an algorithm that nobody 
 UNKNOWN_ALGORITHM = 100
 """Nobody can check what is signed by it."""
 
+SALTED = Nsec3(1, b"salt")
+"""Where a method changes from one era to the next."""
+
 OTHER_TLD = {"nsec": "hashed", "hashed": "optout", "optout": "nsec"}
 
 SHARED_KEYS: dict[str, Any] = {"algorithms": (RSASHA256,), "rsa_bits": 1024}
@@ -84,7 +87,7 @@ def _plans(tld: str, era: int) -> Iterator[Plan]:
             f"safe.{tld}",
             "a secure zone",
             records=safe,
-            denial=denial,
+            denial=SALTED if (tld, era) == ("hashed", 2) else denial,
             faults=unsigned_then if tld == "nsec" else "",
             **SHARED_KEYS,
         )
@@ -105,7 +108,7 @@ def _plans(tld: str, era: int) -> Iterator[Plan]:
         yield Plan(zone, "a signed zone", records=_kid(era), denial=denial, faults=faults, **keys)
     for zone in (f"loose.{tld}", f"loose.safe.{tld}", f"loose.cut.safe.{tld}"):
         yield Plan(zone, "an unsigned zone", records=_kid(era), algorithms=())
-    turn: tuple[DenialMethod, ...] = (BY_NSEC, denial, Nsec3(1, b"salt"))
+    turn: tuple[DenialMethod, ...] = (BY_NSEC, denial, SALTED)
     yield Plan(
         f"turn.{tld}",
         "another method of denial in each era",

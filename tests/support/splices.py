@@ -118,6 +118,13 @@ def denials_near(name: Name, era: int) -> tuple[RRset, ...]:
 
 
 @cache
+def denials_of(name: Name) -> frozenset[RRset]:
+    """What matches the name itself, in any zone of any era."""
+    chains = [zone.chain for era in eras() for zone in era.world.zones()]
+    return frozenset(denial for chain in chains if (denial := chain.matching(name)) is not None)
+
+
+@cache
 def wildcards_over(name: Name, era: int) -> tuple[RRset, ...]:
     """Sets of wildcards, NSEC among them, whose signatures hold at that name as well."""
     return tuple(
@@ -166,6 +173,13 @@ def deny_by_some(response: Response, move: Move) -> Response:
     """Nothing is there, by some denials of the neighbourhood."""
     pool = denials_near(response.question.name, move.era)
     return _denied(response, move, [r for at, r in enumerate(pool) if move.which >> at % 9 & 1])
+
+
+def deny_by_others(response: Response, move: Move) -> Response:
+    """Nothing is there, by every denial of the neighbourhood but those of the name itself."""
+    name = response.question.name
+    own = denials_of(name)
+    return _denied(response, move, [r for r in denials_near(name, move.era) if r not in own])
 
 
 def deny_by_wildcards(response: Response, move: Move) -> Response:
@@ -407,7 +421,14 @@ def _changed(response: Response, move: Move, change: Callable[[RRset], RRset | N
     return replace(response, answer=tuple(replaced[:border]), authority=tuple(replaced[border:]))
 
 
-DENYING = (deny_by_all, deny_by_some, deny_by_wildcards, deny_as_another, deny_from_anywhere)
+DENYING = (
+    deny_by_all,
+    deny_by_others,
+    deny_by_some,
+    deny_by_wildcards,
+    deny_as_another,
+    deny_from_anywhere,
+)
 ANSWERING = (expand, answer_from_pool, answer_as_another, forge, forge_alias)
 CHANGING = (
     set_rcode,
