@@ -37,6 +37,10 @@ ATTEMPT = 0.4
 """The share of the time limit that one upstream has while others are left to be asked: two of them,
 and time for the chain, fit into it."""
 
+MOST_REFUSALS = 3
+"""Upstreams that may answer a question with a useless code before it is given up: more of them need
+not learn of a name that none can resolve (RFC 9520 section 3.1)."""
+
 RESTING = 15.0
 """Seconds for which an upstream that did not answer is asked after the others of its route, and for
 which nothing is guessed after an upstream has said that it gets too many queries."""
@@ -82,6 +86,7 @@ class Fetcher:
             upstreams = [rung.upstream]
         deadline = trio.current_time() + self._timeout
         edes: list[Ede] = []
+        refusals = 0
         for upstream in upstreams:
             is_last = upstream is upstreams[-1]
             limit = deadline if is_last else trio.current_time() + self._timeout * ATTEMPT
@@ -90,8 +95,10 @@ class Fetcher:
             if isinstance(said, Response) and said.rcode in USABLE:
                 return self._up_to_border(said, route)
             edes += _reasons(said)
-            if isinstance(said, Response) and (blocked_by := blocker(said)):
-                return Unanswered(question, tuple(edes), blocked_by=blocked_by)
+            if isinstance(said, Response):
+                refusals += 1
+                if (blocked_by := blocker(said)) or refusals == MOST_REFUSALS:
+                    return Unanswered(question, tuple(edes), blocked_by=blocked_by)
         return Unanswered(question, tuple(edes))
 
     async def guess(self, question: Question) -> Response | Unanswered:

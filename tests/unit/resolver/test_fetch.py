@@ -268,6 +268,13 @@ async def test_it_comes_after_one_that_does_not_answer() -> None:
     assert len(two.heard) == 2
 
 
+async def test_no_more_than_three_upstreams_learn_of_a_name_that_none_can_resolve() -> None:
+    upstreams = [upstream(failing, name) for name in ("one", "two", "three", "four")]
+    said = await missed(fetcher_of(upstream(unreachable), *upstreams))
+    assert [len(each.heard) for each in upstreams] == [1, 1, 1, 0]
+    assert [code for code, _ in edes(said)] == [23, 22, 22, 22]
+
+
 # ------------ Why there is no answer ------------
 
 

@@ -20,6 +20,7 @@ from anchord.wire.message import (
     is_truncated,
     read_query,
     read_response,
+    write_plain_query,
     write_query,
 )
 from anchord.wire.options import CO, DO, Edns
@@ -209,6 +210,11 @@ def test_a_query_to_an_upstream_octet_by_octet() -> None:
         b"\0\0\x29\x04\xd0\0\0\x80\0\0\0"  # OPT: 1,232 octets, DO
     )
     assert write_query(QUESTION, checking_disabled=False)[2:4] == b"\x01\0"
+
+
+def test_a_query_to_a_server_from_before_edns() -> None:
+    head = b"\0\0\x01\0\0\1\0\0\0\0\0\0"  # RD alone, and one question
+    assert write_plain_query(QUESTION) == head + question()
 
 
 def test_padding_needs_no_second_block_where_the_first_is_enough() -> None:
