@@ -8,7 +8,7 @@ from aioquic._buffer import Buffer
 from aioquic.h3.connection import H3Connection
 from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
-from aioquic.quic.connection import QuicConnection
+from aioquic.quic.connection import Limit, QuicConnection
 from aioquic.quic.events import (
     ConnectionTerminated,
     HandshakeCompleted,
@@ -17,7 +17,7 @@ from aioquic.quic.events import (
     StreamDataReceived,
     StreamReset,
 )
-from aioquic.quic.packet import pull_quic_header
+from aioquic.quic.packet import QuicFrameType, pull_quic_header
 from aioquic.tls import SessionTicket
 
 from anchord.wire.framing import frame
@@ -113,14 +113,27 @@ class H3ConnectionOfServer(HttpAnswers, QuicConnectionOfServer):
         self.flush()
 
 
+class Fixed(Limit):
+    """A limit of streams that stays, however many of them are over."""
+
+    value = property(lambda _: 128, lambda *_: None)
+
+
 class QuicServer(Server):
     """DoQ. Clients are told apart by their addresses, or found again by their connections' ids."""
 
     alpn = "doq"
     connection_class: type[QuicConnectionOfServer] = QuicConnectionOfServer
 
-    def __init__(self, *arguments: Any, quic: dict[str, Any] | None = None, **rest: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        quic: dict[str, Any] | None = None,
+        raises_limit: bool = True,
+        **rest: Any,
+    ) -> None:
         super().__init__(*arguments, **rest)
+        self.raises_limit = raises_limit
         self.requests: list[dict[bytes, bytes]] = []
         self.resets: list[int] = []
         self.early = 0
@@ -190,6 +203,10 @@ class QuicServer(Server):
                 session_ticket_fetcher=lambda label: self.tickets.pop(label, None),
                 session_ticket_handler=self._keep,
             )
+            if not self.raises_limit:
+                quic._local_max_streams_bidi = Fixed(
+                    QuicFrameType.MAX_STREAMS_BIDI, "max_streams_bidi", 128
+                )
             client = self.clients[address] = self.connection_class(self, quic, None)
         client.quic.receive_datagram(data, address, trio.current_time())
 

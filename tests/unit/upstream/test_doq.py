@@ -137,6 +137,39 @@ async def test_the_servers_own_codes_are_told_in_words(
 
 
 @both
+@pytest.mark.parametrize(
+    ("code", "kind", "words"),
+    [
+        (0x2, Kind.CLOSED, "QUIC failed (connection refused: go away)"),
+        (0xABC, Kind.CLOSED, "QUIC failed (error 0xabc: go away)"),
+        (0x100 + 40, Kind.TLS, "TLS failed (alert handshake failure)"),
+        (0x100 + 99, Kind.TLS, "TLS failed (alert 99)"),
+    ],
+)
+async def test_the_ends_that_quic_itself_has_are_told_in_words(
+    stage: Stage, scheme: str, code: int, kind: Kind, words: str
+) -> None:
+    async def refuse(asked: Asked) -> None:
+        connection: Any = asked.connection
+        connection.quic.close(error_code=code, frame_type=0, reason_phrase="go\x1b away\n")
+        connection.flush()
+
+    _, upstream = await stage.ask(scheme, refuse)
+    error = await failure(upstream)
+    assert (error.kind, error.problem) == (kind, words)
+
+
+async def test_a_server_that_stops_allowing_queries_is_left_at_once(stage: Stage) -> None:
+    server = await stage.server("quic", answer, raises_limit=False)
+    upstream = stage.upstream("quic", server.port)
+    for _ in range(3):
+        results = await gather(upstream, *[query_for()] * 100)
+        assert all(isinstance(one, bytes) for one in results)
+    assert server.connections == 3
+    assert upstream.counters.handshakes == 3
+
+
+@both
 async def test_an_orderly_end_before_the_reply_costs_a_replay_where_it_was_used(
     stage: Stage, scheme: str
 ) -> None:
