@@ -54,29 +54,33 @@ Configure = Callable[[Path, int, Upstream], list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A program that can be measured. `version` are the arguments that make it tell its version."""
+    """A program that can be measured.
+
+    `version` is the command that tells its version, `needs` a file without which it cannot run.
+    """
 
     name: str
     program: str
     configure: Configure
-    version: tuple[str, ...] = ("--version",)
+    version: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
+    needs: Path = Path("/")
 
     @property
     def is_installed(self) -> bool:
         """Whether it can be run here."""
-        return shutil.which(self.program, path=PATH) is not None
+        return shutil.which(self.program, path=PATH) is not None and self.needs.exists()
 
     def describe(self) -> str:
         """Its name and version."""
         told = subprocess.run(
-            [self._path(), *self.version],
+            [_path_of(self.version[0]), *self.version[1:]],
             capture_output=True,
             text=True,
             check=False,
             env=os.environ | self.environment,
         )
-        found = re.search(r"\d+\.\d+[\w.]*", told.stdout + told.stderr)
+        found = re.search(r"\d+[.\d]*\d", told.stdout + told.stderr)
         return f"{self.name} {found[0] if found else '(unknown version)'}"
 
     @contextmanager
@@ -93,7 +97,7 @@ class Server:
         begin = time.monotonic()
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
-                ["taskset", "-c", core, self._path(), *arguments],
+                ["taskset", "-c", core, _path_of(self.program), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -109,10 +113,11 @@ class Server:
         finally:
             _end(process)
 
-    def _path(self) -> str:
-        found = shutil.which(self.program, path=PATH)
-        assert found is not None, self.program
-        return found
+
+def _path_of(program: str) -> str:
+    found = shutil.which(program, path=PATH)
+    assert found is not None, program
+    return found
 
 
 def _answers(address: load.Address, process: "subprocess.Popen[bytes]") -> bool:
@@ -186,7 +191,7 @@ def _portable(folder: Path, port: int, upstream: Upstream) -> list[str]:
 
 
 _ENVIRONMENT = {"PYTHONPATH": str(Path(anchord.__file__).parents[1])}
-_VERSION = ("-m", "anchord", "--version")
+_VERSION = (sys.executable, "-m", "anchord", "--version")
 ANCHORD = Server("anchord", sys.executable, _anchord, _VERSION, _ENVIRONMENT)
 PORTABLE = Server("portable", sys.executable, _portable, _VERSION, _ENVIRONMENT)
 """anchord without batches of datagrams, as on systems that are not Linux."""
@@ -224,7 +229,6 @@ remote-control:
 
 
 def _dnsmasq(_: Path, port: int, upstream: Upstream) -> list[str]:
-    tag, algorithm, digest_type, digest = upstream.anchor_file.read_text().split()[-4:]
     return [
         "--keep-in-foreground",
         "--conf-file=/dev/null",
@@ -237,7 +241,7 @@ def _dnsmasq(_: Path, port: int, upstream: Upstream) -> list[str]:
         f"--port={port}",
         f"--server=127.0.0.1#{upstream.plain_port}",
         "--dnssec",
-        f"--trust-anchor=.,{tag},{algorithm},{digest_type},{digest}",
+        f"--trust-anchor=.,{','.join(_anchor(upstream))}",
         "--dnssec-check-unsigned",
         "--cache-size=10000",
         "--dns-forward-max=1000",
@@ -262,14 +266,67 @@ policy.add(policy.all(policy.TLS_FORWARD({{
     return ["-n", "-c", str(file), str(folder)]
 
 
-UNBOUND = Server("unbound", "unbound", _unbound, ("-V",))
+_RESOLVED = _TRIXIE / "system/usr/lib/systemd/systemd-resolved"
+
+_IN_ITS_OWN_PLACE = """
+set -e
+for place in /etc/systemd /run/systemd /run/dnssec-trust-anchors.d; do
+    mkdir -p $place
+    mount -t tmpfs none $place
+done
+mkdir /run/systemd/resolve
+cp resolved.conf /etc/systemd/
+cp root.positive /run/dnssec-trust-anchors.d/
+mount --bind passwd /etc/passwd
+loader=$(find {system} -name 'ld-linux*.so.2' | head -n 1)
+libraries=$(dirname "$(find {system} -name libc.so.6 | head -n 1)")
+exec "$loader" --library-path "$libraries:$libraries/systemd:{system}/usr/lib" {program}
+"""
+
+
+def _systemd_resolved(folder: Path, port: int, upstream: Upstream) -> list[str]:
+    """It reads files in fixed places only: in a mount namespace of its own these are ours."""
+    (folder / "resolved.conf").write_text(f"""
+[Resolve]
+DNS=127.0.0.1:{upstream.tls_port}#{NAME}
+FallbackDNS=
+Domains=~.
+DNSSEC=yes
+DNSOverTLS=yes
+MulticastDNS=no
+LLMNR=no
+CacheFromLocalhost=yes
+DNSStubListener=no
+DNSStubListenerExtra=127.0.0.1:{port}
+ReadEtcHosts=no
+""")
+    (folder / "root.positive").write_text(f". IN DS {' '.join(_anchor(upstream))}\n")
+    (folder / "passwd").write_text("root:x:0:0::/:/bin/sh\nsystemd-resolve:x:0:0::/:/bin/sh\n")
+    system = _RESOLVED.parents[3]
+    (folder / "start").write_text(_IN_ITS_OWN_PLACE.format(system=system, program=_RESOLVED))
+    return ["--mount", "env", f"SSL_CERT_FILE={upstream.ca_file}", "sh", "start"]
+
+
+def _anchor(upstream: Upstream) -> list[str]:
+    """Key tag, algorithm, digest type and digest of the trust anchor."""
+    return upstream.anchor_file.read_text().split()[-4:]
+
+
+UNBOUND = Server("unbound", "unbound", _unbound, ("unbound", "-V"))
 PEERS = {
     server.name: server
     for server in (
         UNBOUND,
         PORTABLE,
-        Server("dnsmasq", "dnsmasq", _dnsmasq),
-        Server("knot-resolver", "kresd", _knot_resolver),
+        Server("dnsmasq", "dnsmasq", _dnsmasq, ("dnsmasq", "--version")),
+        Server("knot-resolver", "kresd", _knot_resolver, ("kresd", "--version")),
+        Server(
+            "systemd-resolved",
+            "unshare",
+            _systemd_resolved,
+            ("resolvectl", "--version"),
+            needs=_RESOLVED,
+        ),
     )
 }
 """Whom anchord can be measured beside; Unbound always is."""
