@@ -90,7 +90,7 @@ def configuration(
     dns: Sequence[str] = ("127.0.0.1:0",),
     **tables: Mapping[str, object],
 ) -> Path:
-    """A file for a daemon of a test: one upstream, its own control socket, no hosts file.
+    """A file for a daemon of a test: one upstream, its own control socket, no hosts file, no API.
 
     `upstream` is a URL, or the keys of a table; `tables` are added, key by key.
     """
@@ -98,7 +98,7 @@ def configuration(
         upstream = {"url": upstream}
     plaintext = str(upstream["url"]).startswith(("udp:", "tcp:"))
     document: dict[str, Any] = {
-        "listen": {"dns": dns, "control": str(folder / "control.sock")},
+        "listen": {"dns": dns, "api": (), "control": str(folder / "control.sock")},
         "upstream": [upstream],
         "forward": {"allow_plaintext": plaintext},
         "hosts": {"file": ""},

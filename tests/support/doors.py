@@ -55,12 +55,13 @@ def answer_of(*rrsets: RRset, status: Status = Status.SECURE, ttl: int = 300) ->
 class PreparedResolver:
     """Answers out of a table, and any other question with an address.
 
-    Nothing is known before it is asked for. Questions below `slow.` wait for `released`; a question
-    below `bug.` meets one.
+    Nothing is known before it is asked for; `was_asked` tells of the first question. Questions
+    below `slow.` wait for `released`; a question below `bug.` meets one.
     """
 
     prepared: dict[Question, Answer] = field(default_factory=dict)
     asked: list[tuple[Question, ClientFlags]] = field(default_factory=list)
+    was_asked: trio.Event = field(default_factory=trio.Event)
     released: trio.Event = field(default_factory=trio.Event)
 
     def prepare(self, answer: Answer) -> None:
@@ -76,6 +77,7 @@ class PreparedResolver:
 
     async def resolve(self, question: Question, flags: ClientFlags) -> Answer:
         self.asked.append((question, flags))
+        self.was_asked.set()
         await trio.lowlevel.checkpoint()
         if names.is_at_or_below(question.name, b"\x03bug\0"):
             raise ZeroDivisionError("prepared")

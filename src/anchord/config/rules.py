@@ -1,6 +1,7 @@
 """What must hold between keys, and what deserves a warning, once every key by itself is right."""
 
 import pathlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -34,7 +35,6 @@ NOT_BUILT: dict[Path, object] = {
     ("listen", "tls"): [],
     ("listen", "https"): [],
     ("listen", "quic"): [],
-    ("listen", "api"): [],
     ("listen", "socketmap"): [],
     ("listen", "certificate"): "",
     ("listen", "key"): "",
@@ -45,14 +45,18 @@ NOT_BUILT: dict[Path, object] = {
     ("cache", "persist"): False,
     ("cache", "serve_stale"): "0s",
     ("cache", "prefetch"): False,
-    ("api", "allow_origins"): [],
-    ("dane", "api_connect"): False,
-    ("dane", "api_private"): False,
     ("log", "queries"): False,
     ("log", "fields"): [],
 }
 """Keys that are valid but have no effect yet, each with the value that tells what is done anyway.
 A file that asks for something else is warned."""
+
+
+EXTENSION = "extension"
+"""The word in `api.allow_origins` for a browser extension after pairing."""
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\sA-Z]+", re.ASCII)
+"""An origin as browsers write it (RFC 6454 section 6.2): nothing follows host and port."""
 
 
 def faults(config: Config) -> Iterator[Fault]:
@@ -63,6 +67,7 @@ def faults(config: Config) -> Iterator[Fault]:
     for number, zone in enumerate(config.zone):
         yield from _zone_faults(config, number, zone)
     yield from _dnssec_faults(config)
+    yield from _origin_faults(config)
     yield from _path_faults(config)
 
 
@@ -72,6 +77,8 @@ def warnings(config: Config, document: dict[str, object]) -> Iterator[tuple[Path
         table = document.get(str(path[0]))
         if isinstance(table, dict) and table.get(path[1], in_effect) != in_effect:
             yield path, "not built yet, the key has no effect"
+    if EXTENSION in config.api.allow_origins:
+        yield ("api", "allow_origins"), f'"{EXTENSION}": pairing is not built yet, nobody is let in'
     if config.dnssec.sha1:
         yield (
             ("dnssec", "sha1"),
@@ -182,6 +189,16 @@ def _dnssec_faults(config: Config) -> Iterator[Fault]:
                 ("dnssec", "negative_trust_anchors", number),
                 "a negative trust anchor for the root would switch off all validation",
                 "name the zone that is broken",
+            )
+
+
+def _origin_faults(config: Config) -> Iterator[Fault]:
+    for number, origin in enumerate(config.api.allow_origins):
+        if origin != EXTENSION and not _ORIGIN.fullmatch(origin):
+            yield Fault(
+                ("api", "allow_origins", number),
+                f'"{origin}" is no origin',
+                "write it like https://app.example, with the port where it is not the usual one",
             )
 
 

@@ -19,7 +19,7 @@ from anchord.resolver.resolver import Resolver
 from anchord.server.binding import Door, bind, inherited_sockets, written
 from anchord.server.listeners import serve as serve_doors
 
-from . import control, notify, watchdog
+from . import api, control, notify, watchdog
 from .commands import commands, pause_commands
 from .compose import clock_of
 from .control_client import socket_path
@@ -45,12 +45,15 @@ async def serve(loaded: Loaded, reload: Callable[[], Loaded] | None = None) -> N
         doors = _bind_doors(loaded)
         for door in doors:
             bound.callback(door.close)
+        api_sockets = api.bind(config)
+        for sock in api_sockets:
+            bound.callback(sock.close)
         control_socket = _bind_control(loaded)
         if control_socket:
             bound.callback(control.release, control_socket)
         async with trio.open_nursery() as nursery:
             switch = Switch(loaded, clock, NetworkWatch(), nursery, reload or (lambda: loaded))
-            await _serve(switch, clock, doors, control_socket, nursery)
+            await _serve(switch, clock, doors, api_sockets, control_socket, nursery)
             nursery.cancel_scope.cancel()
     logger.info("stopped")
 
@@ -59,6 +62,7 @@ async def _serve(
     switch: Switch,
     clock: Clock,
     doors: tuple[Door, ...],
+    api_sockets: list[socket.socket],
     control_socket: socket.socket | None,
     nursery: trio.Nursery,
 ) -> None:
@@ -66,12 +70,17 @@ async def _serve(
     await switch.start()
     stop = trio.Event()
     await nursery.start(_heed_signals, stop, switch)
+    if api_sockets:
+        nursery.start_soon(api.serve, api_sockets, switch.loaded.config, switch, stop)
     if control_socket:
         table = commands(_stats(switch, clock), switch.flush) | pause_commands(switch)
         nursery.start_soon(control.serve, control_socket, table)
     if seconds := notify.watchdog_seconds():
         nursery.start_soon(watchdog.feed, doors[0].address, seconds)
-    logger.info("ready", extra={"dns": ",".join(written(door.address) for door in doors)})
+    addresses = {"dns": ",".join(written(door.address) for door in doors)}
+    if api_sockets:
+        addresses["api"] = ",".join(written(sock.getsockname()[:2]) for sock in api_sockets)
+    logger.info("ready", extra=addresses)
     notify.ready()
     await serve_doors(doors, switch.handler, stop)
 

@@ -33,13 +33,13 @@ def render(answer: Answer, query: Query, *, limit: int, options: bytes = b"") ->
     `options` are EDNS options of the transport, in wire form; used where the client speaks EDNS.
     """
     flags = query.flags
-    answers, authorities = _shown(answer, query)
+    answers, authorities = shown(answer, query.question.rdtype, flags)
     return write_reply(
         identifier=query.id,
         flags=(RD if flags.recursion_desired else 0)
         | (CD if flags.checking_disabled else 0)
-        | (AD if _is_authentic(answer, flags, (*answers, *authorities)) else 0),
-        rcode=_rcode(answer, flags),
+        | (AD if is_authentic(answer, flags, (*answers, *authorities)) else 0),
+        rcode=rcode_for(answer, flags),
         question_wire=query.question_wire,
         answer=_rrsets(answers),
         authority=_rrsets(authorities),
@@ -81,7 +81,8 @@ def _is_withheld(answer: Answer, flags: ClientFlags) -> bool:
     return answer.verdict.status.is_failure and not flags.checking_disabled
 
 
-def _rcode(answer: Answer, flags: ClientFlags) -> int:
+def rcode_for(answer: Answer, flags: ClientFlags) -> int:
+    """The response code that this client gets."""
     if _is_withheld(answer, flags):
         return rcodes.SERVFAIL
     if answer.nxname:  # RFC 9824 section 5.1
@@ -89,13 +90,15 @@ def _rcode(answer: Answer, flags: ClientFlags) -> int:
     return answer.rcode
 
 
-def _shown(answer: Answer, query: Query) -> tuple[tuple[Checked, ...], tuple[Checked, ...]]:
-    """The parts of the answer and authority sections that this client gets to see."""
-    if _is_withheld(answer, query.flags):
+def shown(
+    answer: Answer, rdtype: int, flags: ClientFlags
+) -> tuple[tuple[Checked, ...], tuple[Checked, ...]]:
+    """The parts of the answer and authority sections that who asks for this type gets to see."""
+    if _is_withheld(answer, flags):
         return (), ()
-    if query.flags.dnssec_ok:
+    if flags.dnssec_ok:
         return answer.answer, answer.authority
-    unasked = PROOF_TYPES - {query.question.rdtype}
+    unasked = PROOF_TYPES - {rdtype}
     return _without(unasked, answer.answer), _without(PROOF_TYPES, answer.authority)
 
 
@@ -103,7 +106,7 @@ def _without(types: frozenset[int], section: tuple[Checked, ...]) -> tuple[Check
     return tuple(checked for checked in section if checked.rrset.rdtype not in types)
 
 
-def _is_authentic(answer: Answer, flags: ClientFlags, shown: Iterable[Checked]) -> bool:
+def is_authentic(answer: Answer, flags: ClientFlags, shown: Iterable[Checked]) -> bool:
     """AD: asked for, and every RRset that is sent is secure (RFC 4035 section 3.2.3)."""
     return (
         answer.verdict.status is Status.SECURE

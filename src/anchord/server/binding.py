@@ -88,6 +88,15 @@ def bind(addresses: Sequence[HostAndPort], inherited: Sequence[socket.socket] = 
     return Bound(tuple(doors), warnings, tuple(passed.values()))
 
 
+def bind_stream(address: HostAndPort, key: str) -> socket.socket:
+    """A listening TCP socket, for `[listen]` `key`. Raises ListenError."""
+    try:
+        return _bound(socket.SOCK_STREAM, address)
+    except _BindError as failure:
+        remedy = f"set [listen] {key} to another address, or to [] for none"
+        raise ListenError(failure.sentence(), where=f"listen.{key}", remedy=remedy) from None
+
+
 def inherited_sockets(environment: Mapping[str, str] = os.environ) -> list[socket.socket]:
     """The sockets that the service manager passed to this process (sd_listen_fds(3)).
 

@@ -202,7 +202,7 @@ def test_keys_that_have_no_effect_yet_are_warned_of_where_the_file_asks_for_one(
 ) -> None:
     text = """
 [listen]
-api = ["127.0.0.1:8053"]
+https = ["127.0.0.1:8443"]
 tls = []
 [forward]
 strategy = "ordered"
@@ -215,7 +215,7 @@ prefetch = false
 serve_stale = "0s"
 """
     assert warnings_of(tmp_path, text) == [
-        "3: listen.api: not built yet, the key has no effect",
+        "3: listen.https: not built yet, the key has no effect",
         "8: dnssec.sentinel: not built yet, the key has no effect",
         "11: cache.persist: not built yet, the key has no effect",
     ]
@@ -224,3 +224,19 @@ serve_stale = "0s"
 def test_the_table_of_keys_without_effect_holds_keys_that_exist() -> None:
     for table, key in NOT_BUILT:
         assert hasattr(getattr(Config(), str(table)), str(key))
+
+
+@pytest.mark.parametrize(
+    "origin", ["null", "*", "app.example", "https://app.example/", "https://App.example", "https://"]
+)
+def test_an_origin_is_written_as_browsers_do(tmp_path: Path, origin: str) -> None:
+    (tmp_path / "anchord.toml").write_text(f"[api]\nallow_origins = ['{origin}']")
+    with pytest.raises(ConfigError, match="is no origin; write it like"):
+        load(tmp_path / "anchord.toml")
+
+
+def test_an_extension_is_not_let_in_before_pairing_is_built(tmp_path: Path) -> None:
+    text = "[api]\nallow_origins = ['https://app.example:8443', 'extension']"
+    assert warnings_of(tmp_path, text) == [
+        '2: api.allow_origins: "extension": pairing is not built yet, nobody is let in'
+    ]
