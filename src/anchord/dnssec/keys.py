@@ -147,7 +147,7 @@ def _no_entry(zone: Name, key_set: list[Dnskey], ds_set: list[Ds], matching: lis
         tag = unflagged[0].key_tag if unflagged else wanted_text
         text = f"{whose}: key {tag} has no Zone Key flag, so it may sign nothing"
         return Flaw(EdeCode.NO_ZONE_KEY_BIT_SET, text, zone, facts)
-    odd = [key for key in matching if key.has_zone_flag and not key.is_zone_key]
+    odd = [key for key in matching if not key.is_zone_key]
     if odd:
         text = f"{whose}: key {odd[0].key_tag} has protocol {odd[0].protocol} and not 3"
         return Flaw(EdeCode.DNSKEY_MISSING, text, zone, facts)

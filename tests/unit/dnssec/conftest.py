@@ -42,7 +42,13 @@ def world() -> World:
                 a.b     TXT    "below an empty non-terminal"
             """,
         ),
-        Plan("y.lab.", "another", records="@ A 192.0.2.3\nwww A 192.0.2.4", denial=Nsec3()),
+        Plan(
+            "y.lab.",
+            "another",
+            records="@ A 192.0.2.3\nwww A 192.0.2.4\n*.w A 192.0.2.6",
+            denial=Nsec3(),
+        ),
+        Plan("loose.y.lab.", "an unsigned zone below it", algorithms=()),
         Plan("kid.z.lab.", "a secure zone below it"),
         Plan("unsigned.lab.", "an unsigned zone", records="@ A 192.0.2.5", algorithms=()),
         Plan("optout.lab.", "NSEC3 with opt-out", denial=Nsec3(opt_out=True)),

@@ -126,24 +126,28 @@ def test_a_negative_anchor_leaves_everything_below_unchecked(world: World) -> No
 # ------------ A proof that comes along ------------
 
 
-def test_an_insecure_cut_may_be_proven_by_what_comes_along(world: World) -> None:
-    lab = zone_in(world, "lab")
-    no_ds = lab.chain.matching(name("unsigned.lab"))
+@pytest.mark.parametrize(
+    ("holder", "cut"), [("lab", "unsigned.lab"), ("y.lab", "loose.y.lab")], ids=["nsec", "nsec3"]
+)
+def test_an_insecure_cut_may_be_proven_by_what_comes_along(
+    world: World, holder: str, cut: str
+) -> None:
+    no_ds = zone_in(world, holder).chain.matching(name(cut))
     assert no_ds
     for asked, answer in (
-        ("unsigned.lab A", saying(rrset("unsigned.lab.", "A", EVIL), authority=[no_ds])),
-        ("a.b.unsigned.lab A", saying(rrset("a.b.unsigned.lab.", "A", EVIL), authority=[no_ds])),
-        ("unsigned.lab TXT", saying(authority=[no_ds])),
-        ("nx.unsigned.lab A", saying(authority=[no_ds], rcode=3)),
+        (f"{cut} A", saying(rrset(cut, "A", EVIL), authority=[no_ds])),
+        (f"a.b.{cut} A", saying(rrset(f"a.b.{cut}", "A", EVIL), authority=[no_ds])),
+        (f"{cut} TXT", saying(authority=[no_ds])),
+        (f"nx.{cut} A", saying(authority=[no_ds], rcode=3)),
     ):
-        lies: dict[str, Lie] = {asked: answer, "unsigned.lab DS": silence}
+        lies: dict[str, Lie] = {asked: answer, f"{cut} DS": silence}
         upstream = Upstream(world, lies)
         found = judge(upstream, asked)
         assert found.verdict.status is INSECURE
         assert found.verdict.chain[-1].denial == (no_ds,)
-        assert "unsigned.lab. DS" not in upstream.asked
-    lies = {"unsigned.lab A": saying(rrset("unsigned.lab.", "A", EVIL)), "unsigned.lab DS": silence}
-    assert status(world, "unsigned.lab A", lies) is UNOBTAINABLE
+        assert f"{cut}. DS" not in upstream.asked
+    lies = {f"{cut} A": saying(rrset(cut, "A", EVIL)), f"{cut} DS": silence}
+    assert status(world, f"{cut} A", lies) is UNOBTAINABLE
 
 
 def test_what_comes_along_must_be_genuine(world: World) -> None:

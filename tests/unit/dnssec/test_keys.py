@@ -178,9 +178,10 @@ def test_a_key_of_another_protocol_is_no_way_in(protocol: int) -> None:
     assert flaw.code == 9
     assert f"key {odd.key_tag} has protocol {protocol} and not 3" in flaw.text
     unflagged = replace(odd, flags=0)
-    flaw = entry([ds(KSK)], unflagged)
-    assert isinstance(flaw, Flaw)
-    assert flaw.code == 9
+    for ds_set in ([ds(KSK)], [ds(odd)]):  # with the flag it would be no way in either
+        flaw = entry(ds_set, unflagged)
+        assert isinstance(flaw, Flaw)
+        assert flaw.code == 9
 
 
 def test_a_revoked_key_is_no_way_in() -> None:
@@ -212,6 +213,14 @@ def test_reasons_say_what_there_is_and_what_there_should_be() -> None:
         assert [value for key, value in flaw.facts if key == "key_tag"] == [
             key.key_tag for key in keys
         ]
+
+
+def test_no_more_than_six_keys_are_told_of() -> None:
+    keys = [derive("keys", ZONE, 13, number=number) for number in range(1, 9)]
+    flaw = entry([ds(KSK)], *keys)
+    assert isinstance(flaw, Flaw)
+    told = ", ".join(str(key.key_tag) for key in keys[:6])
+    assert f"z.lab. has key {told}, but" in flaw.text
 
 
 def test_a_revoked_key_beside_the_wanted_one_is_not_the_reason() -> None:

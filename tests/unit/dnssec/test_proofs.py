@@ -205,6 +205,61 @@ def test_records_that_would_not_prove_it_and_have_expired() -> None:
     assert flaw.code == 7
 
 
+def reason(world: World, records: Iterable[RRset], budget: Budget | None = None) -> Flaw:
+    flaw = proof_of(world, no_such_name, records, budget=budget)
+    assert isinstance(flaw, Flaw)
+    return flaw
+
+
+def test_records_that_cannot_be_read() -> None:
+    world, zone = zone_in()
+    for rdtype in ("NSEC", "NSEC3"):
+        malformed = signed_by(zone, rrset("b.z.lab.", rdtype, b"\1b\0\0\0"))
+        flaw = reason(world, [malformed])
+        assert flaw.code == 6
+        assert flaw.text == f"the {rdtype} record of z.lab. is malformed"
+
+
+def test_one_record_without_a_signature_is_not_why_the_others_prove_nothing() -> None:
+    world, zone = zone_in()
+    record = denials(zone, "a.z.lab")[0]
+    bare = nsec("z.lab.", "c.z.lab.", "d.z.lab.")
+    for records in ([record, replace(bare, signatures=())], [replace(bare, signatures=()), record]):
+        assert reason(world, records).code == 12
+
+
+def test_no_more_than_eight_records_are_checked_for_the_reason() -> None:
+    world, zone = zone_in()
+    genuine = [
+        signed_by(zone, replace(nsec("z.lab.", f"a{n}.z.lab.", f"a{n}x.z.lab."), signatures=()))
+        for n in range(8)
+    ]
+    forged = nsec("z.lab.", "a9.z.lab.", "a9x.z.lab.")
+    assert reason(world, [*genuine[:7], forged]).code == 6
+    assert reason(world, [*genuine, forged]).code == 12
+
+
+def test_the_first_record_that_is_not_genuine_tells_why() -> None:
+    world, zone = zone_in()
+    ended = Window(NOW - 2 * DAY, NOW - DAY)
+    old = [signed_by(zone, nsec("z.lab.", f"n{x}.z.lab.", "zz.z.lab."), window=ended) for x in "ab"]
+    forged = nsec("z.lab.", "nc.z.lab.", "zz.z.lab.")
+    wildcard = denials(zone, "*.z.lab")
+    assert reason(world, [old[0], forged, *wildcard]).code == 7
+    assert reason(world, [forged, *old, *wildcard]).code == 6
+
+
+def test_a_proof_that_has_failed_is_not_checked_to_its_end() -> None:
+    world, zone = zone_in()
+    spoilt = [
+        replace(r, signatures=(r.signatures[0][:-1] + b"\0",))
+        for r in denials(zone, "nx.z.lab", "*.z.lab")
+    ]
+    assert len(spoilt) == 2
+    flaw = reason(world, spoilt, budget=Budget(Limits(failed_signatures=1)))
+    assert "does not verify" in flaw.text
+
+
 # ------------ Wildcards ------------
 
 

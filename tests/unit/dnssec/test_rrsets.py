@@ -183,14 +183,15 @@ def test_a_ds_set_is_judged_from_above(world: World) -> None:
 
 
 def test_a_wildcards_answer_needs_the_proof_that_nothing_is_closer(world: World) -> None:
-    answer = judge(world, "q.w.z.lab A")
-    assert is_all(answer, SECURE)
-    assert authorities(answer) == ["*.w.z.lab. NSEC"]
-    bare = changed(authority=())
-    answer = judge(Upstream(world, {"q.w.z.lab A": bare}), "q.w.z.lab A")
-    assert answer.verdict.status is BOGUS
-    assert codes(answer) == [12, 6]
-    assert "q.w.z.lab. was answered from a wildcard, but nothing proves" in texts(answer)
+    for name_, rdtype in (("q.w.z.lab", "NSEC"), ("q.w.y.lab", "NSEC3"), ("p.q.w.y.lab", "NSEC3")):
+        asked = f"{name_} A"
+        answer = judge(world, asked)
+        assert is_all(answer, SECURE)
+        assert [proof.split()[1] for proof in authorities(answer)] == [rdtype]
+        answer = judge(Upstream(world, {asked: changed(authority=())}), asked)
+        assert answer.verdict.status is BOGUS
+        assert codes(answer) == [12, 6]
+        assert f"{name_}. was answered from a wildcard, but nothing proves" in texts(answer)
 
 
 def test_a_wildcards_answer_replaces_no_name_that_exists(world: World) -> None:

@@ -108,7 +108,10 @@ def test_malformed_signatures_are_none() -> None:
 
 def test_the_type_that_it_covers() -> None:
     text = unsigned("www.z.lab.", "TXT", b"\1x")
-    assert code(replace(ADDRESS, signatures=signed(text).signatures)) == 6
+    flaw = check(replace(ADDRESS, signatures=signed(text).signatures))
+    assert isinstance(flaw, Flaw)
+    assert flaw.code == 6
+    assert "covers another type" in flaw.text
 
 
 @pytest.mark.parametrize("labels", [0, 1, 4, 255])
@@ -124,6 +127,14 @@ def test_labels_are_at_least_the_signers_and_at_most_the_owners(labels: int) -> 
     assert isinstance(flaw, Flaw)
     assert flaw.code == 6
     assert f"is for {labels} labels, which cannot be" in flaw.text
+
+
+def test_the_asterisk_of_a_wildcard_is_no_label() -> None:
+    """RFC 4034 section 3.1.3; the signature itself is good."""
+    flaw = check(signed(unsigned("*.z.lab.", "A", b"\1\2\3\4"), labels=3))
+    assert isinstance(flaw, Flaw)
+    assert flaw.code == 6
+    assert "is for 3 labels, which cannot be" in flaw.text
 
 
 @pytest.mark.parametrize(
@@ -298,13 +309,13 @@ def test_a_key_without_the_zone_key_flag_may_sign_nothing() -> None:
     for flags in (0, 1):
         cleared = with_tag(KEY, flags=flags)
         assert code(signed(key=cleared), cleared) == 11
-    # signed while the flag was set, published without it
-    cleared = with_tag(KEY, flags=0)
-    flaw = check(signed(key=KEY), [cleared])
-    assert isinstance(flaw, Flaw)
-    assert flaw.code == 11
-    assert "has no Zone Key flag" in flaw.text
-    assert code(signed(key=OTHER), cleared) == 6
+    for flags in (0, 1):  # signed while the flag was set, published without it
+        cleared = with_tag(KEY, flags=flags)
+        flaw = check(signed(key=with_tag(KEY, flags=flags | 256)), [cleared])
+        assert isinstance(flaw, Flaw)
+        assert flaw.code == 11
+        assert "has no Zone Key flag" in flaw.text
+        assert code(signed(key=OTHER), cleared) == 6
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4, 255])
@@ -314,6 +325,9 @@ def test_a_key_has_protocol_3(protocol: int) -> None:
     assert isinstance(flaw, Flaw)
     assert flaw.code == 6
     assert f"has protocol {protocol} and not 3" in flaw.text
+    flaw = check(signed(key=OTHER), [odd])
+    assert isinstance(flaw, Flaw)
+    assert "but z.lab. has key" in flaw.text
 
 
 def test_a_revoked_key_may_sign_nothing() -> None:
@@ -322,6 +336,15 @@ def test_a_revoked_key_may_sign_nothing() -> None:
     assert isinstance(flaw, Flaw)
     assert flaw.code == 9
     assert "which is revoked" in flaw.text
+    assert code(signed(key=OTHER), revoked) == 6
+
+
+def test_no_more_than_six_keys_are_told_of() -> None:
+    keys = [derive("rrsig", ZONE, 13, number=number) for number in range(10, 18)]
+    flaw = check(signed(), keys)
+    assert isinstance(flaw, Flaw)
+    told = sorted(key.key_tag for key in keys)[:6]
+    assert flaw.text.endswith(f"but z.lab. has key {', '.join(map(str, told))}")
 
 
 @pytest.mark.parametrize("flags", [0x0100, 0x0101, 0x8100, 0xFF7F])

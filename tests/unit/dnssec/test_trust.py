@@ -14,7 +14,7 @@ from anchord.lab.denial import Nsec3
 from anchord.lab.keys import Key, derive, ds_rdata
 from anchord.lab.plan import Plan
 from anchord.lab.world import World
-from anchord.lab.zones import Window
+from anchord.lab.zones import Window, Zone
 from anchord.model import names, rdtypes
 from anchord.model.ede import Ede
 from anchord.model.response import Response, RRset, Unanswered
@@ -86,6 +86,7 @@ def test_the_deepest_zone_is_found_and_its_keys_are_proven(world: World) -> None
         "a.b.z.lab.",
     ]
     assert [link.anchored for link in trust.chain] == [True, False, False, False]
+    assert {link.status for link in trust.chain} == {SECURE}
     assert trust.chain[-1].ds == world.zone(name("z.lab")).get(name("a.b.z.lab"), rdtypes.DS)
     assert trust.chain[-1].key_tags == (zone.key_signers[0].key_tag,)
 
@@ -161,13 +162,19 @@ def test_a_zone_is_kept_no_longer_than_its_records_and_signatures(world: World) 
 
 
 def test_no_proof_is_kept_for_more_than_a_day(world: World) -> None:
-    root = world.zone(names.ROOT)
-    keys = replace(root.records[names.ROOT, rdtypes.DNSKEY], ttl=10**6)
-    root.put(signed_by(root, keys, key=root.key_signers[0], original_ttl=10**6))
-    root.put(replace(root.records[names.ROOT, rdtypes.DNSKEY], ttl=10**6, signature_ttl=10**6))
-    trust = find(world, ".")
-    assert trust.status is SECURE
-    assert trust.expires_in == 86400
+    window = Window(NOW - DAY, NOW + 30 * DAY)
+    for zone in (world.zone(names.ROOT), world.zone(name("lab"))):
+
+        def lasting(found: RRset, zone: Zone = zone) -> RRset:
+            is_key_set = found.rdtype == rdtypes.DNSKEY
+            key = zone.key_signers[0] if is_key_set else zone.zone_signers[0]
+            return signed_by(zone, replace(found, ttl=10**6), key=key, window=window)
+
+        for found in list(zone.records.values()):
+            if found.rdtype in (rdtypes.DNSKEY, rdtypes.DS):
+                zone.put(lasting(found))
+        zone.chain.change(lasting)
+    assert [find(world, text).expires_in for text in (".", "lab", "unsigned.lab")] == [86400] * 3
 
 
 def test_an_insecure_cut_is_kept_as_long_as_its_denial(world: World) -> None:
@@ -249,6 +256,10 @@ def test_an_answer_that_could_not_be_had_says_so_with_its_causes(world: World) -
     trust = find(Upstream(world, {"z.lab DNSKEY": silence}), "z.lab")
     assert (trust.status, [flaw.code for flaw in trust.flaws]) == (UNOBTAINABLE, [23, 5])
     assert trust.chain[-1].status is UNOBTAINABLE
+    assert not trust.over_limit
+    several = Unanswered(question("z.lab"), (Ede(23, "one"), Ede(22, "other")))
+    trust = find(Upstream(world, {"z.lab DS": several}), "z.lab")
+    assert [flaw.code for flaw in trust.flaws] == [23, 5, 22]
     said = Unanswered(question("z.lab"), ())
     trust = find(Upstream(world, {"z.lab DS": said}), "z.lab")
     assert [flaw.code for flaw in trust.flaws] == [5]
@@ -386,15 +397,18 @@ def test_a_key_set_fails_for_the_reason_that_it_fails_for(world: World) -> None:
     bare = replace(keys, signatures=())
     other = replace(keys, rdatas=keys.rdatas[1:])
     cleared = replace(keys, rdatas=(keys.rdatas[0], b"\0\0" + keys.rdatas[1][2:]))
+    both = replace(cleared, signatures=expired.signatures)
     for lie, codes in (
         (saying(expired), [7]),
         (saying(bare), [10]),
         (saying(), [9]),
         (saying(other), [9]),
         (saying(cleared), [11, 6]),
+        (saying(both), [7]),
     ):
         assert outcome(world, "z.lab", {"z.lab DNSKEY": lie}) == (BOGUS, "z.lab.", codes)
     trust = find(Upstream(world, {"z.lab DNSKEY": saying(expired)}), "z.lab")
+    assert not trust.over_limit
     assert trust.chain[-1].flaws == trust.flaws
     assert trust.chain[-1].dnskey == expired
 
@@ -565,6 +579,7 @@ def test_below_a_negative_anchor_nothing_is_checked_nor_asked(world: World) -> N
     assert [flaw.code for flaw in trust.flaws] == [33]
     assert "z.lab. is not checked: a negative trust anchor says so until 20" in reasons(trust)
     assert trust.valid_until == until
+    assert [link.status for link in trust.chain] == [INSECURE]
     assert upstream.asked == []
     assert context.zones.closest(name("z.lab")) is None
     assert find(upstream, "lab", context).status is SECURE
