@@ -258,9 +258,9 @@ def test_systemd_gets_units_that_name_this_program(tmp_path: Path) -> None:
         "systemctl daemon-reload",
         (
             "systemctl enable anchord.service anchord.socket anchord-ipv6.socket"
-            " anchord-recover.service"
+            " anchord-recover.service anchord-links.path"
         ),
-        "systemctl start anchord.socket anchord-ipv6.socket anchord.service",
+        "systemctl start anchord.socket anchord-ipv6.socket anchord-links.path anchord.service",
     ]
     with journal.locked(tree.machine):
         journal.revert(tree.machine, "service")

@@ -5,10 +5,11 @@ import dataclasses
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from anchord.daemon.control_client import ControlError, ask
-from anchord.system import state
+from anchord.system import links, state
 from anchord.system.machine import Machine
 from anchord.system.state import Part, State
 
@@ -27,11 +28,17 @@ def add_parser(subparsers: Subparsers) -> None:
         epilog="Exit status: 0; 3 where anchord should answer and no answer can be proven.",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
+    parser.add_argument(
+        "--links", metavar="FILE", type=Path, help="only write what the links say, for the service"
+    )
     add_system_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Look, and print."""
+    if arguments.links:
+        links.write_down(Machine(arguments.root), arguments.links)
+        return 0
     found = state.look(Machine(arguments.root), request_of(arguments))
     daemon = _daemon(load_for_service(arguments).config.listen.control)
     if arguments.json:

@@ -14,7 +14,7 @@ import trio
 from anchord.model import names
 from anchord.model.names import Name
 from anchord.system import netlink
-from anchord.system.links import Link, all_servers, links, servers_for, signature
+from anchord.system.links import Link, all_servers, servers_for, signature, told
 from anchord.system.machine import Machine
 from anchord.upstream import url
 from anchord.upstream.base import Counters, Kind, Upstream, UpstreamError
@@ -39,7 +39,7 @@ class NetworkWatch:
     """
 
     def __init__(
-        self, machine: Machine | None = None, read: Callable[[Machine], tuple[Link, ...]] = links
+        self, machine: Machine | None = None, read: Callable[[Machine], tuple[Link, ...]] = told
     ) -> None:
         self._machine = machine or Machine()
         self._read = read
@@ -77,8 +77,8 @@ class NetworkWatch:
         if found != self.links:
             self.links = found
             logger.info("the network has changed", extra={"links": len(found)})
-            for told in self.on_change:
-                told()
+            for call in self.on_change:
+                call()
 
     async def _follow(self, sock: socket.socket) -> None:
         with sock:

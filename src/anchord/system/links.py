@@ -10,12 +10,15 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from anchord.model import names
 from anchord.model.names import ROOT, Name
 
-from . import resolv_conf
+from . import files, resolv_conf
 from .machine import Machine
 from .plan import ReplaceFile
 
@@ -25,7 +28,12 @@ _RESOLVED = (
     "org.freedesktop.resolve1.Manager",
 )
 
+TOLD = "/run/anchord-links/links.json"
+"""What root has read of the links, for a service whose user is a dynamic one: the bus and others
+would not tell it. The unit `anchord-links` writes it."""
+
 SIGNS = (
+    TOLD,
     "/run/systemd/resolve/resolv.conf",
     "/run/systemd/netif/links",
     "/run/NetworkManager/resolv.conf",
@@ -54,7 +62,6 @@ def links(machine: Machine) -> tuple[Link, ...]:
     """Every link that has a name server, from the first source that knows any."""
     sources = (
         _of_resolved,
-        _of_networkd,
         _of_networkmanager,
         _of_records,
         _of_leases,
@@ -65,6 +72,21 @@ def links(machine: Machine) -> tuple[Link, ...]:
         if found:
             return tuple(sorted(found, key=lambda link: link.name))
     return ()
+
+
+def told(machine: Machine) -> tuple[Link, ...]:
+    """The links as they were written down, else as they can be read."""
+    content = machine.read(TOLD)
+    return links(machine) if content is None else msgspec.json.decode(content, type=_Links)
+
+
+def write_down(machine: Machine, file: Path) -> None:
+    """Writes for `told` what the links say now. Raises OSError."""
+    file.parent.mkdir(exist_ok=True)
+    files.put(file, msgspec.json.encode(links(machine)))
+
+
+_Links = tuple[Link, ...]
 
 
 def servers_for(found: Sequence[Link], domain: Name) -> tuple[str, ...]:
@@ -107,7 +129,7 @@ def _modified(machine: Machine, path: str) -> int:
 
 
 def _of_resolved(machine: Machine) -> Iterator[Link]:
-    if not machine.exists(SIGNS[0]):
+    if not machine.exists("/run/systemd/resolve/resolv.conf"):
         return
     dns: list[tuple[int, int, list[int]]] = _property(machine, "DNS")
     domains: list[tuple[int, str, bool]] = _property(machine, "Domains")
@@ -117,24 +139,6 @@ def _of_resolved(machine: Machine) -> Iterator[Link]:
         yield _link(
             _interface(machine, index), [str(ipaddress.ip_address(each)) for each in servers], texts
         )
-
-
-def _of_networkd(machine: Machine) -> Iterator[Link]:
-    """What systemd-networkd notes of each link, under the interface's index.
-
-    For a service that the bus refuses, as it does where it cannot look up a dynamic user (without
-    libnss-systemd). The form of these files is old, though nobody's promise.
-    """
-    for path in machine.files("/run/systemd/netif/links"):
-        index = path.rpartition("/")[2]
-        if index.isdecimal():  # and no file that is being written
-            lines = [line.partition("=") for line in machine.text(path).splitlines()]
-            pairs = {key: value.split() for key, _, value in lines}
-            yield _link(
-                _interface(machine, int(index)),
-                pairs.get("DNS", []),
-                [*pairs.get("DOMAINS", ()), *pairs.get("ROUTE_DOMAINS", ())],
-            )
 
 
 def _property(machine: Machine, name: str) -> Any:

@@ -21,7 +21,9 @@ SERVICE = "anchord.service"
 SOCKETS = ("anchord.socket", "anchord-ipv6.socket")
 RECOVER = "anchord-recover.service"
 """Runs when the system starts, and mends what was interrupted."""
-UNITS = (SERVICE, *SOCKETS, RECOVER)
+LINKS = ("anchord-links.path", "anchord-links.service")
+"""Writes down for the service what the links say, whenever that changes."""
+UNITS = (SERVICE, *SOCKETS, RECOVER, *LINKS)
 UNIT_FOLDER = "/etc/systemd/system"
 PACKAGED_UNIT_FOLDERS = ("/usr/lib/systemd/system", "/lib/systemd/system")
 OPENRC_FILE = "/etc/init.d/anchord"
@@ -94,8 +96,8 @@ def _enabled(machine: Machine) -> list[Step]:
     """What is enabled or running already stays so when anchord is uninstalled."""
     steps: list[Step] = []
     for question, on_do, on_undo, units in (
-        ("is-enabled", "enable", "disable", UNITS),
-        ("is-active", "start", "stop", (*SOCKETS, SERVICE)),
+        ("is-enabled", "enable", "disable", (SERVICE, *SOCKETS, RECOVER, LINKS[0])),
+        ("is-active", "start", "stop", (*SOCKETS, LINKS[0], SERVICE)),
     ):
         if any(machine.says("systemctl", question, unit) is None for unit in (SOCKETS[0], SERVICE)):
             argv = [("systemctl", word, *units) for word in (on_do, on_undo)]

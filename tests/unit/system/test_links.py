@@ -38,18 +38,15 @@ def test_a_link_that_wants_every_name_is_marked(tmp_path: Path) -> None:
     assert links.links(tree.machine) == (Link("7", ("2001:db8::",), (), is_default=True),)
 
 
-def test_networkds_notes_serve_where_the_bus_refuses_us(tmp_path: Path) -> None:
-    tree = trees.resolved(tmp_path)
-    tree.put("/run/systemd/resolve/resolv.conf")
-    tree.program("busctl", "exit 1\n")
-    tree.put("/sys/class/net/v0/ifindex", "3\n")
-    tree.put("/run/systemd/netif/links/3", "# Private.\nDNS=192.0.2.53\nDOMAINS=corp.test\n")
-    tree.put("/run/systemd/netif/links/.#3x", "DNS=192.0.2.54\n")
-    tree.put("/run/systemd/netif/links/4", "DNS=192.0.2.55\nROUTE_DOMAINS=.\n")
-    assert links.links(tree.machine) == (
-        Link("4", ("192.0.2.55",), (), is_default=True),
-        Link("v0", ("192.0.2.53",), (CORP,)),
-    )
+def test_what_root_has_written_down_is_what_the_service_is_told(tmp_path: Path) -> None:
+    tree = trees.debian_resolvconf(tmp_path)
+    read = links.links(tree.machine)
+    assert links.told(tree.machine) == read
+    before = links.signature(tree.machine)
+    links.write_down(tree.machine, tree.machine.path(links.TOLD))
+    assert links.signature(tree.machine) != before
+    tree.machine.path("/run/resolvconf/interface/eth0.dhclient").unlink()
+    assert links.told(tree.machine) == read
 
 
 def test_networkmanager_is_asked_by_its_command(tmp_path: Path) -> None:
