@@ -36,7 +36,7 @@ def forbidden(address: str, port: int) -> str:
         return f"{address} is not an address of the Internet; see dane.api_private"
     if port not in PORTS:
         return f"the API does not connect to port {port}, which is no usual port of TLS"
-    if is_own(ip):
+    if is_own(ip) or is_own(inside(ip)):
         return f"{address} is this machine's own; see dane.api_private"
     return ""
 
@@ -44,23 +44,29 @@ def forbidden(address: str, port: int) -> str:
 def forbidden_but_private(address: str, port: int) -> str:
     """The same, where private addresses are allowed: any port there, the usual ones elsewhere."""
     ip = ipaddress.ip_address(address)
-    if not is_public(ip) or is_own(ip):
+    if not is_public(ip) or is_own(ip) or is_own(inside(ip)):
         return ""
     return forbidden(address, port)
 
 
 def is_public(ip: _Address) -> bool:
     """Whether it is a unicast address of the Internet, and so is any IPv4 address inside it."""
+    within = inside(ip)
+    if within != ip:
+        return is_public(within)
     if isinstance(ip, ipaddress.IPv4Address):
         return ip.is_global and not ip.is_multicast
-    if ip.ipv4_mapped:
-        return is_public(ip.ipv4_mapped)
-    if ip in _NAT64:
-        return is_public(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
-    if ip.sixtofour:
-        return is_public(ip.sixtofour)
     is_given_out = ip in _GLOBAL_UNICAST and ip not in _DOCUMENTATION
     return is_given_out and ip.is_global and ip.teredo is None
+
+
+def inside(ip: _Address) -> _Address:
+    """The IPv4 address that packets to it reach in the end: mapped, NAT64, 6to4; else itself."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or ip
 
 
 def is_own(ip: _Address) -> bool:

@@ -5,7 +5,14 @@ from ipaddress import ip_address
 
 import pytest
 
-from anchord.api.private import PORTS, forbidden, forbidden_but_private, is_own, is_public
+from anchord.api.private import (
+    PORTS,
+    forbidden,
+    forbidden_but_private,
+    inside,
+    is_own,
+    is_public,
+)
 
 PRIVATE = [
     "0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.127.255.254", "127.0.0.1", "127.9.9.9",
@@ -59,3 +66,9 @@ def test_the_addresses_of_this_machine_are_its_own() -> None:
         except OSError:
             pytest.skip("this machine has no other address")
         assert is_own(ip_address(sock.getsockname()[0]))
+
+
+def test_an_ipv4_address_is_seen_inside_an_ipv6_one() -> None:
+    for outside in ("::ffff:192.0.2.1", "64:ff9b::c000:201", "2002:c000:201::5", "192.0.2.1"):
+        assert str(inside(ip_address(outside))) == "192.0.2.1"
+    assert str(inside(ip_address("2606:4700::1"))) == "2606:4700::1"
