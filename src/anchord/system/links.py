@@ -8,6 +8,7 @@ machine's loopback are left out: they are ourselves, or somebody who would ask u
 import ipaddress
 import json
 import re
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,10 +81,22 @@ def told(machine: Machine) -> tuple[Link, ...]:
     return links(machine) if content is None else msgspec.json.decode(content, type=_Links)
 
 
+SETTLED = 1.0
+"""Seconds without a change after which what was written down is taken for the last word."""
+
+
 def write_down(machine: Machine, file: Path) -> None:
-    """Writes for `told` what the links say now. Raises OSError."""
+    """Writes for `told` what the links say, until that stays as it is. Raises OSError.
+
+    systemd does not see a change that comes while the unit that it caused is running.
+    """
     file.parent.mkdir(exist_ok=True)
-    files.put(file, msgspec.json.encode(links(machine)))
+    while True:
+        found = links(machine)
+        files.put(file, msgspec.json.encode(found))
+        time.sleep(SETTLED)
+        if links(machine) == found:
+            return
 
 
 _Links = tuple[Link, ...]
