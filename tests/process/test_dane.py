@@ -1,6 +1,9 @@
 """`anchord dane`: what it prints for people and for programs, and how it ends."""
 
 import json
+import re
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout
@@ -20,7 +23,9 @@ from anchord.lab.servers import serve_tls
 from anchord.lab.table import tree
 from anchord.lab.world import World
 from support import background
-from support.command import Ran, configuration, run
+from support.command import Ran, configuration, environment, run
+
+PAGE = Path(__file__).parents[2] / "docs" / "dane.md"
 
 COUSINS = Plan(
     "cousins.lab",
@@ -266,6 +271,34 @@ def test_a_file_of_roots_that_is_not_there_is_one_line(lab: Lab, tmp_path: Path)
     assert (ran.status, ran.stdout) == (2, "")
     assert len(ran.stderr.splitlines()) == 1
     assert "missing.pem" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("ee", "match no PKIX True"),
+        ("hijacked", "mismatch PKIX False"),
+        ("absent", "no-tlsa no PKIX False"),
+        ("forged", "bogus no PKIX False"),
+    ],
+)
+def test_the_example_in_python_judges_a_connection_of_its_own(
+    lab: Lab, tmp_path: Path, host: str, said: str
+) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    (tmp_path / "anchord").mkdir()
+    (tmp_path / "anchord" / "anchord.toml").write_text(lab.file.read_text())
+    name, port = lab.of(host).split(":")
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, name, "127.0.0.1", port],
+        env=environment(XDG_CONFIG_HOME=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.strip() == said
 
 
 def test_the_tour_of_the_services_ends_well() -> None:

@@ -7,6 +7,7 @@ import logging
 import socket
 from collections.abc import Sequence
 from functools import partial
+from importlib import import_module
 
 import trio
 
@@ -41,7 +42,8 @@ async def serve(
     sockets: Sequence[socket.socket], config: Config, switch: Switch, stop: trio.Event
 ) -> None:
     """Serves the API until `stop`; closes the sockets."""
-    from anchord.api import connection  # who has no API does not pay for it
+    await trio.to_thread.run_sync(import_module, "anchord.api.connection")  # DNS does not wait
+    from anchord.api import connection
     from anchord.api.calls import Api, Health
     from anchord.api.private import forbidden, forbidden_but_private
     from anchord.dane.probe import Prober

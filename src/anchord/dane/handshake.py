@@ -43,7 +43,7 @@ def client_context(keys: Keys = Keys.ANY) -> ssl.SSLContext:
     return context
 
 
-def presented_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:
+def presented_chain(tls: ssl.SSLObject | ssl.SSLSocket) -> tuple[bytes, ...]:
     """The chain of a completed handshake, in DER, as the peer has sent it.
 
     To be called right after the handshake: after the end of TLS there is none.
@@ -52,7 +52,7 @@ def presented_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:
         return tuple(tls.get_unverified_chain())
     import _ssl
 
-    chain = tls._sslobj.get_unverified_chain() or ()  # type: ignore[attr-defined]  # noqa: SLF001 - public from 3.13 on
+    chain = tls._sslobj.get_unverified_chain() or ()  # type: ignore[union-attr]  # noqa: SLF001 - public from 3.13 on
     return tuple(certificate.public_bytes(_ssl.ENCODING_DER) for certificate in chain)
 
 
