@@ -234,6 +234,35 @@ async def test_a_slow_answer_may_take_longer_than_a_request(
         assert (await wire.reply()).status == 200
 
 
+@pytest.mark.parametrize(
+    "limits",
+    [Limits(linger=0.3, lingering=10**9), Limits(linger=60.0, lingering=50_000)],
+    ids=["time", "octets"],
+)
+async def test_what_the_refused_still_send_is_not_read_for_long(
+    resolver: PreparedResolver, limits: Limits
+) -> None:
+    async with (
+        open_api(resolver, limits=limits) as client,
+        await Wire.connect(client.port) as wire,
+    ):
+        lines = ("Content-Length: 99999999", "Sec-Fetch-Site: cross-site")
+        await wire.stream.send_all(post(client, b"", *lines))
+        assert (await wire.reply()).status == 403
+        with trio.fail_after(SOON):
+            await flood(wire)
+
+
+async def flood(wire: Wire) -> None:
+    """Sends, a little at a time, until the server has closed."""
+    try:
+        while True:
+            await wire.stream.send_all(b"a" * 4096)
+            await trio.sleep(0.01)
+    except trio.BrokenResourceError:
+        return
+
+
 # ------------ Many clients ------------
 
 
