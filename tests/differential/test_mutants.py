@@ -9,7 +9,7 @@ becomes a fix, or a kind and a test.
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -87,7 +87,8 @@ def is_the_truth_by_what_is_left(case: Case) -> bool:
 
 def _is_whole(case: Case) -> bool:
     """Everything but the SOA is where it was: an insecure answer needs its proof as well."""
-    return all(_is_of_soa(record) for record in case.before - case.after)
+    after = {replace(record, ttl=0) for record in case.after}
+    return all(_is_of_soa(r) or replace(r, ttl=0) in after for r in case.before)
 
 
 def _is_of_soa(record: Record) -> bool:
@@ -112,12 +113,12 @@ def is_an_unproven_soa(case: Case) -> bool:
     return case.anchord.failed and bool(spoilt) and denies and case.bind.word == "insecure"
 
 
-def is_another_synthesis(case: Case) -> bool:
-    """We refuse a CNAME that is not what the DNAME above it says; others make it themselves."""
+def is_a_contradiction_to_a_dname(case: Case) -> bool:
+    """We refuse what is said below a DNAME and does not follow from it; others go by the DNAME."""
     dnames = [record.name for record in case.after if record.rdtype == rdtypes.DNAME]
     return case.anchord.failed and any(
-        record.rdtype == rdtypes.CNAME and names.is_below(record.name, dname)
-        for record in case.before - case.after
+        record.section == 0 and names.is_below(record.name, dname)
+        for record in case.before ^ case.after
         for dname in dnames
     )
 
@@ -138,8 +139,8 @@ KINDS: Sequence[Callable[[Case], bool]] = (
     is_the_truth_by_what_is_left,
     is_a_signature_in_another_section,
     is_an_unproven_soa,
-    is_another_synthesis,
     is_an_odd_code,
+    is_a_contradiction_to_a_dname,
     is_malformed,
 )
 
@@ -196,7 +197,6 @@ def leads_below_an_insecure_cut(answer: Answer | Unanswered, truth: Truth) -> bo
 
 def check(numbers: range, folder: Path) -> Counter[str]:
     """Fails with the mutants that break the rule; counts the differences by their kinds."""
-    skip_unless_installed("named", debian_13("unbound"))
     kinds: Counter[str] = Counter()
     broken: list[str] = []
     for first in range(numbers.start, numbers.stop, BATCH):
@@ -209,6 +209,37 @@ def check(numbers: range, folder: Path) -> Counter[str]:
     assert not broken, "\n".join([f"{len(broken)} break the rule", *broken[:20]])
     assert kinds.total() < len(numbers) / 4
     return kinds
+
+
+@pytest.fixture(autouse=True)
+def _validators() -> None:
+    """Older releases of Unbound believe some of what nobody should."""
+    skip_unless_installed("named")
+    if debian_13("unbound") == "unbound":
+        pytest.skip("scripts/trixie-root has not fetched Debian 13's unbound")
+
+
+KEPT = {
+    278: is_spoilt_below_an_insecure_cut,
+    7293: is_spoilt_below_an_insecure_cut,
+    178: is_the_truth_by_what_is_left,
+    7348: is_the_truth_by_what_is_left,
+    71: is_a_signature_in_another_section,
+    123: is_an_unproven_soa,
+    5745: is_a_contradiction_to_a_dname,
+    8176: is_a_contradiction_to_a_dname,
+    2203: is_an_odd_code,
+    2218: is_malformed,
+}
+"""Mutants that once differed in a way of their own, and the kinds that came of it."""
+
+
+def test_a_difference_that_was_met_is_still_of_its_kind(tmp_path: Path) -> None:
+    assert set(KEPT.values()) == set(KINDS)
+    for case in cases(list(KEPT), tmp_path):
+        assert not case.wrong, str(case)
+        assert not case.all_agree, str(case)
+        assert kind_of(case) == KEPT[case.mutant.number].__name__, str(case)
 
 
 def test_no_mutant_gets_an_answer_that_two_other_validators_refuse(
