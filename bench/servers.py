@@ -165,6 +165,7 @@ def _anchord(folder: Path, port: int, upstream: Upstream) -> list[str]:
     file.write_text(f"""
 [listen]
 dns = ["127.0.0.1:{port}"]
+api = []
 control = "{folder}/control.sock"
 [[upstream]]
 url = "tls://127.0.0.1:{upstream.tls_port}"
