@@ -227,7 +227,8 @@ def test_the_table_of_keys_without_effect_holds_keys_that_exist() -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["null", "*", "app.example", "https://app.example/", "https://App.example", "https://"]
+    "origin",
+    ["null", "*", "app.example", "https://app.example/", "https://App.example", "https://"],
 )
 def test_an_origin_is_written_as_browsers_do(tmp_path: Path, origin: str) -> None:
     (tmp_path / "anchord.toml").write_text(f"[api]\nallow_origins = ['{origin}']")
