@@ -101,7 +101,7 @@ def other_denials(heard: list[Response], parts: list[Part], work: Work) -> Askin
     """
     apart = Work(work.context, Budget(work.limits, payer=work.budget), work.now)
     known = {(r.name, r.rdtype) for part in parts for r in part.authority}
-    proven = {link.zone for part in parts for link in part.chain if link.status is Status.SECURE}
+    zones = {link.zone for part in parts for link in part.chain}
     found: list[RRset] = []
     for response in heard:
         others = [
@@ -110,8 +110,8 @@ def other_denials(heard: list[Response], parts: list[Part], work: Work) -> Askin
             if r.rdtype in (rdtypes.NSEC, rdtypes.NSEC3) and (r.name, r.rdtype) not in known
         ]
         for other in others[: work.limits.denial_records]:
-            for zone in sorted(proven & signers_of(other)):
-                trust = yield from ask_zone(zone, apart, is_signer=True)
+            for zone in sorted(zones & signers_of(other)):
+                trust = yield from ask_zone(zone, apart)
                 for rrset in collect_evidence((other,), zone).rrsets:
                     checked = yield from verify_rrset(rrset, zone, trust.keys, apart)
                     if isinstance(checked, Signed):

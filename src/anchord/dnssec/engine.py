@@ -41,7 +41,7 @@ def validate(response: Response, work: Work) -> Asking[Answer]:
     aliases = 0
     heard = [response]
     while True:
-        story = tell(response, question, seen, work.limits.aliases + 1 - aliases)
+        story = tell(response, question, seen, work.limits.aliases + 1)
         aliases += len(story.aliases)
         if aliases > work.limits.aliases:
             flaw = limit_flaw("too many aliases", response.question.name)
@@ -144,7 +144,7 @@ def _assemble(heard: list[Response], parts: list[Part], edes: list[Ede], work: W
         answer=answer,
         authority=authority,
         verdict=verdict,
-        ttl=max(0, min(valid, LONGEST_TTL)),
+        ttl=min(valid, LONGEST_TTL),
         edes=tuple(edes),
         nxname=parts[-1].denied is Denied.COMPACTLY,
         upstream=last.upstream,

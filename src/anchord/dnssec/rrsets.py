@@ -64,44 +64,34 @@ def _check(rrset: RRset, response: Response, work: Work) -> Asking[tuple[Signed 
     """The RRset by the first signer that proves it; else what is known about it instead.
 
     A signer is attacker's input: only one that turns out to be a proven zone above the RRset can
-    say anything, and the others spoil nothing. Where no signer can, the zone that holds the name
-    tells whether the RRset had to be signed.
+    say anything, and the others neither spoil nor settle anything. Where no signer can, the zone
+    that holds the name tells whether the RRset had to be signed.
     """
     asked = response.question.rdtype  # an alias instead of a DS set is where that would be
     holder = Question(rrset.name, asked if rrset.rdtype == rdtypes.CNAME else rrset.rdtype).holder
     if exempt := exemption(holder, work.context, work.now):
         return _unproven(rrset, exempt), exempt
     refuted: list[tuple[Flaw, ZoneTrust]] = []
-    unproven: list[ZoneTrust] = []
     tried: set[Name] = set()
     signers = within_anchor(possible_zones(signers_of(rrset), holder), holder, work)
     for signer in signers[:MOST_SIGNERS]:
         trust = yield from ask_zone(signer, work, is_signer=True)
-        if trust.status is not Status.SECURE:
-            unproven.append(trust)
-        elif trust.zone in signers and trust.zone not in tried:
-            tried.add(trust.zone)
-            checked = yield from verify_rrset(rrset, trust.zone, trust.keys, work)
-            if isinstance(checked, Signed):
-                return checked, trust
-            refuted.append((checked, trust))
-            if work.budget.exhausted:
-                refuted = refuted[-1:]
-                break
+        if trust.status is not Status.SECURE or trust.zone not in signers or trust.zone in tried:
+            continue
+        tried.add(trust.zone)
+        checked = yield from verify_rrset(rrset, trust.zone, trust.keys, work)
+        if isinstance(checked, Signed):
+            return checked, trust
+        refuted.append((checked, trust))
+        if work.budget.exhausted:
+            refuted = refuted[-1:]
+            break
     if refuted:
         return _failed(rrset, refuted[0][1], *(flaw for flaw, _ in refuted)), refuted[0][1]
-    if not unproven:
-        trust = yield from holding_zone(holder, response, work)
-        if trust.status is Status.SECURE:
-            return _failed(rrset, trust, _unsigned(rrset, trust)), trust
-        unproven.append(trust)
-    trust = min(unproven, key=_insecure_first)
+    trust = yield from holding_zone(holder, response, work)
+    if trust.status is Status.SECURE:
+        return _failed(rrset, trust, _unsigned(rrset, trust)), trust
     return _unproven(rrset, trust), trust
-
-
-def _insecure_first(trust: ZoneTrust) -> tuple[bool, int]:
-    """A proof that the name is below an insecure cut settles it; else the worst is told."""
-    return trust.status is not Status.INSECURE, -trust.status
 
 
 def _unproven(rrset: RRset, trust: ZoneTrust) -> Part:

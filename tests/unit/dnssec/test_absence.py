@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from anchord.dnssec.anchors import NegativeAnchor
+from anchord.dnssec.limits import Limits
 from anchord.lab.world import World
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.response import Response
@@ -15,6 +17,7 @@ from support.judging import (
     authorities,
     changed,
     codes,
+    context_of,
     is_all,
     judge,
     rrset,
@@ -26,7 +29,7 @@ from support.judging import (
     texts,
     zone_in,
 )
-from support.lab import question
+from support.lab import NOW, question
 
 SECURE, INSECURE, UNOBTAINABLE, BOGUS, INDETERMINATE = (
     Status.SECURE, Status.INSECURE, Status.UNOBTAINABLE, Status.BOGUS, Status.INDETERMINATE,
@@ -173,10 +176,41 @@ def test_an_insecure_denial_may_come_without_an_soa_and_with_none_of_others(
         assert answer.authority == (), owner
 
 
+def test_an_insecure_denial_brings_the_first_soa_and_nothing_else(world: World) -> None:
+    asked = "a.nx.unsigned.lab A"
+    rdata = b"\0\0" + bytes(20)
+    authority = [
+        rrset("unsigned.lab.", "NS", b"\0"),
+        rrset("nx.unsigned.lab.", "SOA", rdata),
+        rrset("unsigned.lab.", "SOA", rdata),
+    ]
+    answer = judge(Upstream(world, {asked: saying(authority=authority, rcode=3)}), asked)
+    assert is_all(answer, INSECURE)
+    assert authorities(answer) == ["nx.unsigned.lab. SOA"]
+
+
+def test_below_a_negative_anchor_the_soa_may_stand_above_it(world: World) -> None:
+    negative = [NegativeAnchor(name("b.z.lab"), NOW + 100)]
+    answer = judge(world, "nx.b.z.lab A", context_of(world, negative=negative))
+    assert answer.verdict.status is INSECURE
+    assert "z.lab. SOA" in authorities(answer)
+
+
+def test_a_negative_anchor_is_the_reason_whatever_proof_comes_along(world: World) -> None:
+    no_ds = zone_in(world, "lab").chain.matching(name("unsigned.lab"))
+    assert no_ds
+    negative = [NegativeAnchor(name("unsigned.lab"), NOW + 100)]
+    asked = "nx.unsigned.lab A"
+    upstream = Upstream(world, {asked: saying(authority=[no_ds], rcode=3)})
+    answer = judge(upstream, asked, context_of(world, negative=negative))
+    assert (answer.verdict.status, codes(answer)) == (INSECURE, [33])
+
+
 def test_opt_out_denies_without_authenticity(world: World) -> None:
     """Trap 12; RFC 5155 section 9.2."""
     answer = judge(world, "nx.optout.lab A")
-    assert (answer.verdict.status, answer.rcode) == (INSECURE, 3)
+    assert is_all(answer, INSECURE)
+    assert answer.rcode == 3
     assert codes(answer) == []
     assert any(owner.endswith("NSEC3") for owner in authorities(answer))
     assert status(world, "optout.lab TXT") is SECURE
@@ -227,6 +261,8 @@ def test_too_many_iterations_of_a_zone_above_make_nothing_insecure(world: World)
             assert answer.verdict.status is BOGUS
             assert codes(answer) == [12, 12, 6]
             assert "are of many.lab., but kid.many.lab. holds the name" in texts(answer)
+            first = answer.verdict.flaws[0].text
+            assert first.startswith("the NSEC or NSEC3 records of kid.many.lab. do not prove")
     expanded = saying(replace(wildcard, name=name("www.kid.w.many.lab")), authority=[denial])
     asked = "www.kid.w.many.lab A"
     answer = judge(Upstream(world, {asked: expanded}), asked)
@@ -279,3 +315,60 @@ def test_what_comes_along_beside_is_paid_from_a_small_purse(world: World) -> Non
     answer = judge(Upstream(world, {"z.lab A": lie}), "z.lab A")
     assert is_all(answer, SECURE)
     assert answer.authority == ()
+
+
+def test_no_more_than_eight_of_a_response_are_passed_on(world: World) -> None:
+    """Other types among them do not count."""
+    zone = zone_in(world, "z.lab")
+    others = [signed_by(zone, nsec("z.lab.", f"o{n}.z.lab.", f"o{n}x.z.lab.")) for n in range(10)]
+    text = [signed_by(zone, rrset(f"t{n}.z.lab.", "TXT", b"x")) for n in range(10)]
+    answer = judge(Upstream(world, {"z.lab A": changed(authority=(*text, *others))}), "z.lab A")
+    assert is_all(answer, SECURE)
+    assert authorities(answer) == [f"o{n}.z.lab. NSEC" for n in range(8)]
+
+
+def test_signed_denials_of_zones_that_are_not_secure_are_passed_on_as_they_came(
+    world: World,
+) -> None:
+    """Eight at most, none without a signature, and none that a secure zone would have to prove."""
+    made = [nsec("unsigned.lab.", f"u{n}.unsigned.lab.", "unsigned.lab.") for n in range(10)]
+    authority = (
+        nsec("z.lab.", "forged.z.lab.", "z.lab."),
+        nsec("lab.", "forged.lab.", "lab."),
+        replace(made[0], name=name("bare.unsigned.lab"), signatures=()),
+        rrset("t.unsigned.lab.", "TXT", b"x", signatures=made[0].signatures),
+        *made,
+    )
+    for asked in ("unsigned.lab A", "loose.z.lab A"):
+        answer = judge(Upstream(world, {asked: changed(authority=authority)}), asked)
+        assert answer.verdict.status is INSECURE
+        assert authorities(answer) == [f"u{n}.unsigned.lab. NSEC" for n in range(8)]
+
+
+def test_a_secure_answer_brings_no_denial_that_was_not_checked(world: World) -> None:
+    """Not even one of a zone that no trust anchor stands above."""
+    keys = tuple(key.rdata for key in zone_in(world, "z.lab").key_signers)
+    context = context_of(world, anchors=[rrset("z.lab.", "DNSKEY", *keys)])
+    elsewhere = nsec("example.", "a.example.", "example.")
+    answer = judge(
+        Upstream(world, {"z.lab A": changed(authority=(elsewhere,))}), "z.lab A", context
+    )
+    assert is_all(answer, SECURE)
+    assert answer.authority == ()
+
+
+def test_a_zone_is_asked_for_its_proof_once(world: World) -> None:
+    """However many signers lead to it: one failed check is one, though three are looked into."""
+    forged = zone_in(world, "z.lab").chain.covering(name("q.b.z.lab"))
+    assert forged
+    spoilt = replace(forged, signatures=(forged.signatures[0][:-1] + b"\0",))
+    fakes = [
+        replace(spoilt, name=name(f"f{n}.z.lab"), signatures=(rrsig(rdtypes.NSEC, name(text), 3),))
+        for n, text in enumerate(("q.b.z.lab", "b.z.lab"))
+    ]
+    asked = "q.b.z.lab A"
+    limits = Limits(failed_signatures=1)
+    lie = saying(authority=[*fakes, spoilt], rcode=3)
+    answer = judge(Upstream(world, {asked: lie}), asked, context_of(world, limits=limits))
+    assert (answer.verdict.status, codes(answer)) == (BOGUS, [6])
+    assert "does not verify" in texts(answer)

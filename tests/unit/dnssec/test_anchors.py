@@ -81,6 +81,13 @@ def test_several_records_of_one_zone_are_one_anchor() -> None:
     assert len(list(found)) == 2
 
 
+def test_a_ds_is_never_read_as_a_key() -> None:
+    """Though its octets may look like one: flags 256, protocol 3."""
+    ds = b"\1\0\3\2" + bytes(32)
+    anchor = trust_anchors([(ZONE, rdtypes.DS, ds)]).closest(ZONE)
+    assert anchor == Anchor(ZONE, (read_ds(ds),))
+
+
 @pytest.mark.parametrize("flags", [256, 257])
 def test_keys_of_either_flag_are_anchors(flags: int) -> None:
     """Trap 22: whether a key is called KSK or ZSK does not matter."""

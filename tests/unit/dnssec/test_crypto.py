@@ -335,6 +335,7 @@ def test_algorithms_5_and_7_are_rsa_with_sha1(private: rsa.RSAPrivateKey) -> Non
         b"\0\0\0",
         b"\0\0\3\1\0\1",
         b"\0\1\0" + bytes(200),
+        b"\0\0\0" + bytes(200),
         b"\xff" + bytes(100),
     ],
 )

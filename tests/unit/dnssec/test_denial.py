@@ -193,3 +193,12 @@ def test_other_labels_are_no_hashes(letter: str) -> None:
     for label in (owner[:31] + letter, letter + owner[1:], owner + "0", owner[:31], letter):
         rdatas = nsec3("z.", HASH, HASH).rdatas
         assert not counts(made_by(ZONE, name(label + ".z."), rdtypes.NSEC3, *rdatas)), label
+
+
+def test_it_ends_with_the_first_that_is_too_many() -> None:
+    made = [nsec("z.lab.", f"n{n}.z.lab.", "z.lab.") for n in range(5)]
+    made += [matching("z.lab.", f"h{n}.z.lab.") for n in range(5)]
+    zone = name("z.lab.")
+    for most, expected in ((0, 1), (3, 4), (6, 7), (9, 10), (10, 10), (99, 10)):
+        assert len(collect_evidence(made, zone, most).rrsets) == expected
+    assert len(collect_evidence(made, zone).rrsets) == 10

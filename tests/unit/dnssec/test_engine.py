@@ -6,11 +6,13 @@ import pytest
 
 from anchord.lab.plan import Plan
 from anchord.lab.world import World
+from anchord.lab.zones import Window
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.response import Response
 from anchord.model.verdict import Status
 from support.denials import name, rrsig
 from support.judging import (
+    DAY,
     Lie,
     Upstream,
     answers,
@@ -23,12 +25,14 @@ from support.judging import (
     judge,
     rrset,
     saying,
+    signed_by,
     silence,
     status,
     stripped,
     texts,
+    zone_in,
 )
-from support.lab import world_of
+from support.lab import NOW, question, world_of
 
 SECURE, INSECURE, UNOBTAINABLE, BOGUS, INDETERMINATE = (
     Status.SECURE, Status.INSECURE, Status.UNOBTAINABLE, Status.BOGUS, Status.INDETERMINATE,
@@ -93,6 +97,38 @@ def test_where_an_alias_leads_on_the_target_is_asked_for(world: World) -> None:
     assert is_all(answer, SECURE)
     assert answers(answer) == ["away.z.lab. CNAME", "www.y.lab. A"]
     assert "www.y.lab. A" in upstream.asked
+
+
+def test_the_reasons_are_those_of_the_weakest_link() -> None:
+    """What informs on an insecure link is no reason for a bogus one."""
+    world = world_of(
+        Plan("z.lab.", "unsupported", records="a CNAME y.lab.", algorithms=(100,)),
+        Plan("y.lab.", "expired", faults="expired"),
+    )
+    assert codes(judge(world, "z.lab A")) == [1]
+    answer = judge(world, "a.z.lab A")
+    assert (answer.verdict.status, codes(answer)) == (BOGUS, [7])
+
+
+def test_a_missing_proof_is_suspicious_where_it_is_the_only_reason(world: World) -> None:
+    def lie(response: Response) -> Response:
+        alias, data = response.answer
+        return replace(response, answer=(alias, replace(data, signatures=())), authority=())
+
+    asked = "q.alias.z.lab A"
+    answer = judge(Upstream(world, {asked: lie, "www.y.lab A": silence}), asked)
+    assert (answer.verdict.status, codes(answer)) == (BOGUS, [12, 10])
+
+
+def test_a_failure_keeps_the_records_of_the_denial_and_no_others(world: World) -> None:
+    """For a client that sets CD."""
+    truth = world.answer(question("nx.z.lab"))
+    assert isinstance(truth, Response)
+    bare = tuple(replace(r, signatures=()) for r in truth.authority)
+    authority = (rrset("z.lab.", "NS", b"\0"), *bare)
+    answer = judge(Upstream(world, {"nx.z.lab A": changed(authority=authority)}), "nx.z.lab A")
+    assert answer.verdict.status is BOGUS
+    assert tuple(checked.rrset for checked in answer.authority) == bare
 
 
 def test_what_comes_along_without_proof_is_asked_for(world: World) -> None:
@@ -184,7 +220,8 @@ def test_the_alias_has_the_dnames_ttl_and_no_signature(world: World) -> None:
     answer = judge(Upstream(world, {"www.old.z.lab A": lie}), "www.old.z.lab A")
     assert is_all(answer, SECURE)
     alias = answer.answer[1].rrset
-    assert (alias.rdtype, alias.ttl, alias.signatures) == (rdtypes.CNAME, 300, ())
+    assert (alias.rdtype, alias.ttl) == (rdtypes.CNAME, 300)
+    assert (alias.signatures, alias.signature_ttl) == ((), 0)
 
 
 def test_an_alias_that_was_left_out_is_made(world: World) -> None:
@@ -204,6 +241,15 @@ def test_an_alias_that_is_not_what_the_dname_says_is_forged(world: World, rdtype
     assert answer.verdict.status is BOGUS
     assert codes(answer)[0] == 6
     assert "is not what the DNAME of old.z.lab. says" in texts(answer)
+
+
+def test_in_an_unsigned_zone_an_alias_may_contradict_a_dname(world: World) -> None:
+    dname = rrset("unsigned.lab.", "DNAME", name("y.lab"))
+    alias = rrset("www.unsigned.lab.", "CNAME", name("z.lab"))
+    address = rrset("z.lab.", "A", EVIL)
+    asked = "www.unsigned.lab A"
+    answer = judge(Upstream(world, {asked: saying(dname, alias, address)}), asked)
+    assert (answer.verdict.status, codes(answer)) == (INSECURE, [])
 
 
 def test_a_dname_that_is_not_genuine_redirects_nothing(world: World) -> None:
@@ -250,3 +296,28 @@ def test_any_is_as_good_as_its_weakest_rrset(world: World) -> None:
     assert answers(spoilt) == answers(answer)
     assert is_all(judge(world, "unsigned.lab ANY"), INSECURE)
     assert is_all(judge(world, "www.z.lab ANY"), SECURE)
+
+
+def test_any_holds_as_long_as_the_first_signature_of_all(world: World) -> None:
+    zone = zone_in(world, "z.lab")
+    short = signed_by(zone, rrset("z.lab.", "TXT", b"x"), window=Window(NOW - DAY, NOW + 50))
+    address = zone.records[zone.apex, rdtypes.A]
+    for order in (1, -1):
+        lies: dict[str, Lie] = {"z.lab ANY": saying(*(address, short)[::order])}
+        assert judge(Upstream(world, lies), "z.lab ANY").ttl == 50
+
+
+def test_the_reasons_of_any_are_those_of_its_weakest_rrset(world: World) -> None:
+    """A wildcard whose proof cannot be counted is insecure; what is unsigned beside it, bogus."""
+    truth = world.answer(question("q.w.many.lab"))
+    assert isinstance(truth, Response)
+    (address,) = truth.answer
+    bare = rrset("q.w.many.lab.", "TXT", b"x")
+    lies: dict[str, Lie] = {
+        "q.w.many.lab ANY": saying(address, bare, authority=truth.authority),
+        "w.many.lab DS": saying(),
+        "q.w.many.lab DS": saying(),
+    }
+    answer = judge(Upstream(world, lies), "q.w.many.lab ANY")
+    assert answer.verdict.status is BOGUS
+    assert 27 not in codes(answer)

@@ -4,6 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from anchord.dnssec.asking import AskZone, Work
+from anchord.dnssec.engine import validate
+from anchord.dnssec.limits import Budget, Limits
 from anchord.lab.plan import Plan
 from anchord.lab.world import World
 from anchord.lab.zones import Window
@@ -19,6 +22,7 @@ from support.judging import (
     authorities,
     changed,
     codes,
+    context_of,
     is_all,
     judge,
     rrset,
@@ -30,7 +34,7 @@ from support.judging import (
     texts,
     zone_in,
 )
-from support.lab import NOW, world_of
+from support.lab import NOW, question, world_of
 
 SECURE, INSECURE, UNOBTAINABLE, BOGUS, INDETERMINATE = (
     Status.SECURE, Status.INSECURE, Status.UNOBTAINABLE, Status.BOGUS, Status.INDETERMINATE,
@@ -135,6 +139,12 @@ def test_a_signature_by_whoever_is_not_the_holder_is_none(world: World) -> None:
         assert answer.verdict.status is BOGUS
         assert codes(answer) == [6]
         assert "is signed, but not by z.lab., which holds it" in texts(answer)
+    nowhere = replace(
+        rrset("www.z.lab.", "A", EVIL), signatures=(rrsig(rdtypes.A, name("www.z.lab"), 3),)
+    )
+    answer = judge(Upstream(world, {"www.z.lab A": saying(nowhere)}), "www.z.lab A")
+    assert (answer.verdict.status, codes(answer)) == (BOGUS, [6])
+    assert "is signed, but not by z.lab., which holds it" in texts(answer)
 
 
 def test_every_signer_that_fails_says_why(world: World) -> None:
@@ -158,6 +168,70 @@ def test_an_address_of_another_length_is_told_of(world: World) -> None:
         assert codes(
             judge(Upstream(world, {f"z.lab {rdtype}": saying(good)}), f"z.lab {rdtype}")
         ) == [10]
+
+
+def test_one_wrong_address_among_right_ones_is_told_of(world: World) -> None:
+    mixed = rrset("z.lab.", "A", EVIL, b"\6")
+    assert codes(judge(Upstream(world, {"z.lab A": saying(mixed)}), "z.lab A")) == [10, 0]
+
+
+def deep(world: World, *signatures: bytes) -> dict[str, Lie]:
+    """An answer at a name of seven labels in `z.lab.`, with these signatures and the good one; the
+    DS questions below `z.lab.` are not answered."""
+    owner = "e.d.c.b.a.z.lab"
+    good = signed_by(zone_in(world, "z.lab"), rrset(owner, "A", EVIL))
+    below = names.names_between(name("z.lab"), name(owner))
+    return {
+        f"{owner} A": saying(replace(good, signatures=(*signatures, *good.signatures))),
+        **{f"{names.to_text(zone)} DS": silence for zone in below},
+    }
+
+
+def test_three_signers_are_looked_into_and_not_one_more(world: World) -> None:
+    owner = name("e.d.c.b.a.z.lab")
+    for count, expected in ((2, SECURE), (3, UNOBTAINABLE)):
+        signers = names.names_between(name("z.lab"), owner)[-count:]
+        lies = deep(world, *(rrsig(rdtypes.A, signer, 7) for signer in signers))
+        upstream = Upstream(world, lies)
+        answer = judge(upstream, "e.d.c.b.a.z.lab A")
+        assert answer.verdict.status is expected
+        walks = 2 if expected is SECURE else 4  # the last one is to the name itself
+        assert upstream.asked.count("a.z.lab. DS") == walks
+
+
+def test_a_zone_that_several_signers_lead_to_is_tried_once(world: World) -> None:
+    good = signed_by(zone_in(world, "z.lab"), rrset("q.z.lab.", "A", EVIL))
+    spoilt = good.signatures[0][:-1] + b"\0"
+    fake = rrsig(rdtypes.A, name("q.z.lab"), 3)
+    lies = {"q.z.lab A": saying(replace(good, signatures=(fake, spoilt)))}
+    context = context_of(world, limits=Limits(failed_signatures=1))
+    answer = judge(Upstream(world, lies), "q.z.lab A", context)
+    assert (answer.verdict.status, codes(answer)) == (BOGUS, [6])
+    assert "does not verify" in texts(answer)
+
+
+def test_a_limit_is_the_only_reason_where_one_was_hit(world: World) -> None:
+    zone, lab, root = (zone_in(world, text) for text in ("z.lab", "lab", "."))
+    address = rrset("z.lab.", "A", EVIL)
+    expired = signed_by(zone, address, window=Window(NOW - 2 * DAY, NOW - DAY)).signatures[0]
+    spoilt = signed_by(lab, address).signatures[0][:-1] + b"\0"
+    further = signed_by(root, address, window=Window(NOW - 2 * DAY, NOW - DAY)).signatures[0]
+    lies = {"z.lab A": saying(replace(address, signatures=(expired, spoilt, further)))}
+    context = context_of(world, limits=Limits(failed_signatures=0))
+    answer = judge(Upstream(world, lies), "z.lab A", context)
+    assert (answer.verdict.status, codes(answer)) == (BOGUS, [6])
+    assert "too many signatures that do not verify" in texts(answer)
+
+
+def test_a_signers_keys_are_thought_to_be_needed(world: World) -> None:
+    """So that the walk asks for them at once."""
+    for asked in ("z.lab A", "nx.z.lab A"):
+        response = world.answer(question(*asked.split()))
+        assert isinstance(response, Response)
+        context = context_of(world)
+        request = validate(response, Work(context, Budget(context.limits), NOW)).send(None)
+        assert isinstance(request, AskZone)
+        assert (request.name, request.is_signer) == (name("z.lab"), True)
 
 
 def test_signatures_that_are_asked_for_are_neither_secure_nor_a_failure(world: World) -> None:

@@ -19,7 +19,7 @@ from anchord.model import names, rdtypes
 from anchord.model.ede import Ede
 from anchord.model.response import Response, RRset, Unanswered
 from anchord.model.verdict import Status
-from support.denials import covering, name, nsec
+from support.denials import covering, matching, name, nsec
 from support.judging import (
     DAY,
     Lie,
@@ -187,6 +187,16 @@ def test_an_insecure_cut_is_kept_as_long_as_its_denial(world: World) -> None:
     assert (trust.expires_in, trust.valid_until) == (100, NOW + 100)
 
 
+def test_a_denial_is_kept_as_long_as_the_first_of_its_records(world: World) -> None:
+    zone = world.zone(name("optout.lab"))
+    apex = signed_by(zone, matching("optout.lab.", "optout.lab", "NS SOA"))
+    span = signed_by(zone, covering("optout.lab.", "kid.optout.lab", flags=1))
+    for short, long in ((apex, span), (span, apex)):
+        lie = saying(authority=[replace(short, ttl=60), long])
+        trust = find(Upstream(world, {"kid.optout.lab DS": lie}), "kid.optout.lab")
+        assert (trust.status, trust.expires_in) == (INSECURE, 60)
+
+
 def test_what_is_known_is_not_asked_again(world: World) -> None:
     context, upstream = context_of(world), Upstream(world)
     for text in ("www.a.b.z.lab", "www.unsigned.lab", "kid.optout.lab"):
@@ -311,6 +321,14 @@ def test_an_alias_is_no_cut(world: World) -> None:
     assert answer.answer[0].rdtype == rdtypes.CNAME
 
 
+def test_below_an_alias_there_may_be_a_cut() -> None:
+    world = world_of(
+        Plan("z.lab.", "with an alias", records="www CNAME @"),
+        Plan("kid.www.z.lab.", "a zone below it"),
+    )
+    assert outcome(world, "kid.www.z.lab") == (SECURE, "kid.www.z.lab.", [])
+
+
 def test_an_unsigned_alias_is_nothing(world: World) -> None:
     alias = rrset("z.lab.", "CNAME", name("www.evil."))
     assert outcome(world, "z.lab", {"z.lab DS": saying(alias)})[0] is BOGUS
@@ -407,6 +425,7 @@ def test_a_key_set_fails_for_the_reason_that_it_fails_for(world: World) -> None:
         (saying(both), [7]),
     ):
         assert outcome(world, "z.lab", {"z.lab DNSKEY": lie}) == (BOGUS, "z.lab.", codes)
+        assert not find(Upstream(world, {"z.lab DNSKEY": lie}), "z.lab").over_limit
     trust = find(Upstream(world, {"z.lab DNSKEY": saying(expired)}), "z.lab")
     assert not trust.over_limit
     assert trust.chain[-1].flaws == trust.flaws
