@@ -151,25 +151,16 @@ def test_r21_removed_dns_is_as_it_was_and_purged_nothing_is_left(folder: Path) -
         assert boot.run("systemctl --failed --no-legend") == ""
 
 
-@pytest.mark.parametrize("point", [2, 9, 16])
-def test_r5_killed_in_the_middle_and_booted_again_it_is_as_it_was(folder: Path, point: int) -> None:
-    """At the given effect; then the unit that runs at each start."""
-    hook = (
-        "import os,sys\\nn=[0]\\n"
-        "def hook(e,a):\\n"
-        "    if e in ('os.rename','os.link','os.remove','os.mkdir','subprocess.Popen')"
-        " and 'sys' in dir() and not any('is-' in str(x) for x in a):\\n"
-        "        n[0]+=1\\n"
-        f"        if n[0]>{point}: os.kill(os.getpid(),9)\\n"
-        "sys.addaudithook(hook)\\n"
-    )
+@pytest.mark.parametrize("point", [3, 18, 27])
+def test_r5_killed_in_the_middle_it_is_mended_when_the_system_starts(
+    folder: Path, point: int
+) -> None:
+    """At the given effect; the unit that mends is started as it is at every start."""
     with booted("bookworm", folder) as boot:
         prepare(boot)
         before = boot.manifest()
-        boot.run(
-            f'printf "{hook}" >/killed.py; cat /usr/lib/anchord/bin/anchord >>/killed.py;'
-            " python3 -I /killed.py install --dns-only; test $? = 137"
-        )
+        assert boot.status(f"python3 -I /killed.py {point} install --dns-only") == 137
+        assert (boot.manifest() != before) == (point > 3)
         assert boot.run("cat /etc/resolv.conf") != ""
         boot.run("systemctl start anchord-recover")
         assert boot.manifest() == before

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -61,7 +61,7 @@ class Boot:
 
     def status(self, command: str) -> int:
         """Its exit status."""
-        return int(self.run(f"({command}) >/dev/null 2>&1; echo $?"))
+        return int(self.run(f"({command}) >/dev/null 2>&1; echo $?").split()[-1])
 
     def manifest(self) -> str:
         """Every file and link of /etc: mode, owner, inode, time of change, target or digest.
@@ -129,7 +129,8 @@ def booted(release: str, folder: Path) -> Iterator[Boot]:
     subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, root], check=True)
     try:
         shutil.copy(package(release), root / "anchord.deb")
-        shutil.copy(Path(__file__).with_name("upstream_in_boot.py"), root / "upstream.py")
+        for name in ("upstream", "killed"):
+            shutil.copy(Path(__file__).with_name(f"{name}_in_boot.py"), root / f"{name}.py")
         with _running(root, folder / "console") as leader:
             boot = Boot(root, leader, release)
             boot.wait("systemctl is-system-running | grep -Eq '^(running|degraded)$'", START)
@@ -162,13 +163,14 @@ def _running(root: Path, console: Path) -> Iterator[int]:
 
 
 def _child_of(process: "subprocess.Popen[bytes]") -> int:
-    """The first process of the container: systemd."""
+    """The first process of the container: systemd. Another child prepares the place before it."""
     deadline = time.monotonic() + START
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     while True:
         assert process.poll() is None, "systemd-nspawn has ended"
-        found = children.read_text().split()
-        if found:
-            return int(found[0])
+        for child in children.read_text().split():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                if Path(f"/proc/{child}/comm").read_text() == "systemd\n":
+                    return int(child)
         assert time.monotonic() < deadline
         time.sleep(0.05)
