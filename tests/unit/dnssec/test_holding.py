@@ -68,6 +68,15 @@ def test_no_signer_above_the_anchor_makes_the_island_insecure(archipelago: World
         assert status(archipelago, "kid.z.lab A", lies, context) is BOGUS, signer
 
 
+def test_no_zone_above_the_anchor_signs_for_the_island(archipelago: World) -> None:
+    """RFC 6840 appendix C: the closest anchor decides, and its zone did not sign this."""
+    address = signed_by(zone_in(archipelago, "lab"), rrset("kid.z.lab.", "A", EVIL))
+    lies: dict[str, Lie] = {"kid.z.lab A": saying(address)}
+    context = island(archipelago, "kid.z.lab.")
+    answer = judge(Upstream(archipelago, lies), "kid.z.lab A", context)
+    assert (answer.verdict.status, codes(answer)) == (BOGUS, [6])
+
+
 def test_no_denial_above_the_anchor_makes_the_island_insecure(archipelago: World) -> None:
     """The very proof that makes the zone insecure seen from the root, brought along."""
     lab = zone_in(archipelago, "lab")

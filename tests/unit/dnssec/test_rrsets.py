@@ -107,6 +107,15 @@ def test_a_foreign_signer_beside_the_good_one_spoils_nothing(world: World) -> No
             assert status(world, "z.lab MX", lies) is SECURE
 
 
+def test_a_malformed_signature_beside_the_good_one_spoils_nothing(world: World) -> None:
+    good = zone_in(world, "z.lab").records[name("z.lab"), rdtypes.MX]
+    for signatures in ((b"", *good.signatures), (*good.signatures, b"\0" * 18)):
+        lies: dict[str, Lie] = {"z.lab MX": saying(replace(good, signatures=signatures))}
+        assert status(world, "z.lab MX", lies) is SECURE
+    lies = {"z.lab MX": saying(replace(good, signatures=(b"",)))}
+    assert status(world, "z.lab MX", lies) is BOGUS
+
+
 def test_signers_that_cannot_be_fetched_spoil_nothing(world: World) -> None:
     zone = zone_in(world, "z.lab")
     good = signed_by(zone, rrset("d.c.b.a.z.lab.", "A", EVIL))
