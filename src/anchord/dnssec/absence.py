@@ -19,7 +19,7 @@ from .holding import MOST_SIGNERS, denying_zones, holding_zone, proof_of, signer
 from .limits import Budget
 from .parts import Part, with_proof
 from .proofs import Proof, prove
-from .rrsig import Signed, verify_rrset
+from .rrsig import Signed, is_limit, verify_rrset
 from .trust import exemption
 
 
@@ -41,7 +41,7 @@ def judge_denial(name: Name, is_name_error: bool, response: Response, work: Work
         if isinstance(proof, Proof):
             return (yield from _denied(proof, response, trust, work))
         flaws.append(proof)
-        if work.budget.exhausted:
+        if is_limit(proof):
             return Part(Status.BOGUS, flaws=(proof,), chain=trust.chain)
     trust = exempt or (yield from holding_zone(holder, response, work))
     if trust.status is Status.SECURE and trust.zone not in tried:
