@@ -372,3 +372,20 @@ def test_a_zone_is_asked_for_its_proof_once(world: World) -> None:
     answer = judge(Upstream(world, {asked: lie}), asked, context_of(world, limits=limits))
     assert (answer.verdict.status, codes(answer)) == (BOGUS, [6])
     assert "does not verify" in texts(answer)
+
+
+def test_three_zones_that_deny_are_looked_into_and_not_one_more(world: World) -> None:
+    asked = "e.d.c.b.a.z.lab A"
+    between = names.names_between(name("z.lab"), name("e.d.c.b.a.z.lab"))
+    junk = [
+        replace(
+            nsec("z.lab.", f"j{number}.z.lab.", "z.lab."),
+            signatures=(rrsig(rdtypes.NSEC, signer, 3),),
+        )
+        for number, signer in enumerate(between[1:])
+    ]
+    lies: dict[str, Lie] = {f"{names.to_text(zone)} DS": silence for zone in between}
+    upstream = Upstream(world, {**lies, asked: saying(authority=junk, rcode=3)})
+    assert judge(upstream, asked).verdict.status is UNOBTAINABLE
+    assert len(junk) == 4
+    assert upstream.asked.count("a.z.lab. DS") == 4  # the last one is to the name itself

@@ -178,7 +178,9 @@ def test_a_loop_is_told_as_far_as_it_goes(world: World, asked: str) -> None:
 
 
 def test_eleven_aliases_are_followed_and_not_one_more() -> None:
-    assert judge(chained(11), "n0.z.lab A").verdict.status is SECURE
+    upstream = Upstream(chained(11))
+    assert judge(upstream, "n0.z.lab A").verdict.status is SECURE
+    assert [asked for asked in upstream.asked if asked.endswith(" A")] == ["n0.z.lab. A"]
     for count in (12, 40):
         world = chained(count)
         context = context_of(world)

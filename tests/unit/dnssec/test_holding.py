@@ -1,14 +1,18 @@
 """Which zone holds a name: what lies above an anchor, and proofs that come along."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from anchord.dnssec.anchors import NegativeAnchor
-from anchord.dnssec.asking import Context
+from anchord.dnssec.asking import AskZone, Context, Work
+from anchord.dnssec.engine import validate
+from anchord.dnssec.limits import Budget
 from anchord.lab.plan import Plan
 from anchord.lab.world import World
-from anchord.model import rdtypes
+from anchord.model import names, rdtypes
+from anchord.model.response import Response
 from anchord.model.verdict import Status
 from support.denials import name, nsec, rrsig
 from support.judging import (
@@ -27,7 +31,7 @@ from support.judging import (
     stripped,
     zone_in,
 )
-from support.lab import NOW, world_of
+from support.lab import NOW, question, world_of
 
 SECURE, INSECURE, UNOBTAINABLE, BOGUS, INDETERMINATE = (
     Status.SECURE, Status.INSECURE, Status.UNOBTAINABLE, Status.BOGUS, Status.INDETERMINATE,
@@ -115,6 +119,7 @@ def test_without_any_anchor_an_answer_is_passed_on_as_it_came(world: World) -> N
     for asked in ("z.lab A", "nx.z.lab A", "unsigned.lab A", "unsigned.lab TXT"):
         answer = judge(world, asked, context)
         assert (answer.verdict.status, codes(answer)) == (INDETERMINATE, [5])
+        assert answer.ttl == 0x7FFFFFFF  # nothing that the engine knows of bounds it
     assert status(world, "y.lab A", context=context) is SECURE
     assert "SOA" in " ".join(authorities(judge(world, "nx.z.lab A", context)))
 
@@ -205,3 +210,29 @@ def test_more_records_than_aliases_need_are_no_proof_that_comes_along(world: Wor
         lie = saying(rrset("unsigned.lab.", "A", EVIL), authority=[*padding[:count], no_ds])
         lies: dict[str, Lie] = {"unsigned.lab A": lie, "unsigned.lab DS": silence}
         assert status(world, "unsigned.lab A", lies) is expected
+
+
+def test_three_zones_that_claim_a_proof_are_looked_into_and_not_one_more(world: World) -> None:
+    owner = "e.d.c.b.a.z.lab"
+    between = names.names_between(name("z.lab"), name(owner))
+    claimed = [
+        nsec(names.to_text(above), names.to_text(cut), names.to_text(above), "NS")
+        for above, cut in pairwise(between)
+    ]
+    lies: dict[str, Lie] = {f"{names.to_text(zone)} DS": silence for zone in between}
+    lies[f"{owner} A"] = saying(rrset(owner, "A", EVIL), authority=claimed)
+    upstream = Upstream(world, lies)
+    assert judge(upstream, f"{owner} A").verdict.status is UNOBTAINABLE
+    assert len(claimed) == 4
+    assert upstream.asked.count("a.z.lab. DS") == 4  # the last one is to the name itself
+
+
+def test_the_keys_of_a_zone_that_claims_a_proof_are_thought_to_be_needed(world: World) -> None:
+    no_ds = zone_in(world, "lab").chain.matching(name("unsigned.lab"))
+    assert no_ds
+    address = rrset("unsigned.lab.", "A", EVIL)
+    context = context_of(world)
+    response = Response(question("unsigned.lab"), 0, (address,), (no_ds,))
+    request = validate(response, Work(context, Budget(context.limits), NOW)).send(None)
+    assert isinstance(request, AskZone)
+    assert (request.name, request.is_signer) == (name("lab"), True)
