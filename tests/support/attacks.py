@@ -62,6 +62,8 @@ DENIES += ["deny_by_all"] * 3  # the strongest
 ANSWERS += ["expand"] * 4
 WHEN = [when for when, now in TIMES.items() for _ in range(1 + 4 * len(in_force(now)))]
 NAMES = owners(safe=True) * 8 + owners(safe=False)
+FORGES = ["forge", "forge", "deny_by_all", "raise_ttls"]
+"""What a key of nobody is good for."""
 BELOW_CUTS = [name for name in owners(safe=True) if b"\x03kid" in name] + list(NAMES[::64])
 """Where a feigned insecure cut does harm."""
 TYPES = ASKED_TYPES[:2] * 4 + ASKED_TYPES[:3] * 3 + ASKED_TYPES
@@ -70,7 +72,7 @@ UNSIGNED = ["strip_all", "forge"] * len(CHANGES) + CHANGES
 
 
 def attack_of(chance: random.Random) -> Attack:
-    """Of four kinds: false denials, false data, a feigned insecure cut, and anything at all."""
+    """Of five kinds: false denials, false data, a feigned insecure cut, a false key, anything."""
     when = chance.choice(WHEN)
     question = Question(chance.choice(NAMES), chance.choice(TYPES))
     valid = [at for at, era in enumerate(eras()) if era.begin <= TIMES[when] <= era.end]
@@ -90,7 +92,7 @@ def attack_of(chance: random.Random) -> Attack:
         moves = [move(CHANGES + ANSWERS + DENIES) for _ in range(chance.randrange(4))]
         return Reply(chance.choice((era, era, 0, 1, 2, ALL_ERAS)), tuple(moves))
 
-    match chance.choice(("denial", "denial", "data", "data", "cut", "cut", "anything")):
+    match chance.choice(("denial", "denial", "data", "data", "cut", "cut", "key", "anything")):
         case "denial":
             return Attack(when, question, lie(DENIES), era)
         case "data":
@@ -99,6 +101,10 @@ def attack_of(chance: random.Random) -> Attack:
             question = Question(chance.choice(BELOW_CUTS), question.rdtype)
             cuts = (*(Reply(era),) * chance.randrange(6), lie(DENIES + ANSWERS))
             return Attack(when, question, Reply(era, (move(UNSIGNED),)), era, cuts)
+        case "key":
+            forged = Reply(era, (move(FORGES), move(["sign_by_stranger"])))
+            keys = (*(Reply(era),) * chance.randrange(5), lie(["add_stranger"]))
+            return Attack(when, question, forged, era, keys=keys)
     cuts = tuple(anything() for _ in range(chance.randrange(7)))
     keys = tuple(anything() for _ in range(chance.randrange(4)))
     return Attack(when, question, anything(), era, cuts, keys)

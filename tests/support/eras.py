@@ -174,10 +174,17 @@ def anchors() -> TrustAnchors:
 
 
 @cache
+def zone_names() -> tuple[Name, ...]:
+    """Every zone of every era, those above before those below."""
+    apexes = {zone.apex for era in eras() for zone in era.world.zones()}
+    return tuple(sorted(apexes, key=names.canonical_key))
+
+
+@cache
 def owners(*, safe: bool) -> tuple[Name, ...]:
     """Names to ask for, of every era: owners of records, and names that are not there beside,
     below and between them. `safe` picks those of the zones with one of each."""
-    apexes = {zone.apex for era in eras() for zone in era.world.zones()} - {names.ROOT}
+    apexes = set(zone_names()) - {names.ROOT}
     is_safe = {apex: apex.startswith(b"\x04safe") for apex in apexes}
     found = {
         rrset.name

@@ -11,13 +11,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 
+from anchord.lab.keys import ECDSAP256SHA256, Key, derive
+from anchord.lab.sign import sign_rrset
+from anchord.lab.zones import Window
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.ede import Ede, EdeCode
 from anchord.model.names import Name
 from anchord.model.question import Question
 from anchord.model.response import Response, RRset, Unanswered
 
-from .eras import eras
+from .eras import DAY, eras, zone_names
+from .lab import NOW
 
 ALL_ERAS = 3
 """Stands for the three eras together, where a move may draw from one of them."""
@@ -31,6 +35,9 @@ FORGED = {
     rdtypes.DNSKEY: bytes((1, 1, 3, 13)) + bytes(64),
 }
 """RDATA that nobody has signed, by type; other types get a name."""
+
+ALWAYS = Window(NOW - 400 * DAY, NOW + 400 * DAY)
+"""When signatures by keys of nobody are valid."""
 
 DENIALS = (rdtypes.NSEC, rdtypes.NSEC3)
 NO_TYPE = rdtypes.SSHFP
@@ -294,6 +301,48 @@ def forge_soa(response: Response, move: Move) -> Response:
     return replace(response, authority=_distinct([forged, *response.authority]))
 
 
+# ------------ Moves: keys of nobody ------------
+
+
+@cache
+def stranger(zone: Name) -> Key:
+    """A key that the adversary has made for itself."""
+    return derive("stranger", zone, ECDSAP256SHA256)
+
+
+def add_stranger(response: Response, move: Move) -> Response:
+    """The key set holds a key of nobody, beside the others or alone, and is signed by it."""
+    zone = response.question.name
+    key = stranger(zone)
+
+    def change(rrset: RRset) -> RRset:
+        if rrset.rdtype != rdtypes.DNSKEY:
+            return rrset
+        rdatas = (key.rdata,) if move.other & 2 else (*rrset.rdatas, key.rdata)
+        changed = replace(rrset, rdatas=rdatas)
+        signature = sign_rrset(changed, key, zone, ALWAYS)
+        own = () if move.other & 1 else rrset.signatures
+        return replace(changed, signatures=(*own, signature), signature_ttl=rrset.ttl)
+
+    return replace(response, answer=tuple(map(change, response.answer)))
+
+
+def sign_by_stranger(response: Response, move: Move) -> Response:
+    """Every set is signed by a key of nobody, in the name of the zone above it or of one higher."""
+
+    def signed(rrset: RRset) -> RRset:
+        above = [zone for zone in zone_names() if names.is_at_or_below(rrset.name, zone)]
+        zone = above[-1 - (move.which % 4 == 0 and len(above) > 1)]
+        signature = sign_rrset(rrset, stranger(zone), zone, ALWAYS)
+        return replace(rrset, signatures=(signature,), signature_ttl=rrset.ttl)
+
+    return replace(
+        response,
+        answer=tuple(map(signed, response.answer)),
+        authority=tuple(map(signed, response.authority)),
+    )
+
+
 # ------------ Moves: on what is there ------------
 
 
@@ -439,6 +488,8 @@ CHANGING = (
     forge_soa,
     move_signatures,
     alter_signature,
+    sign_by_stranger,
+    add_stranger,
     fit_labels,
     rename,
     raise_ttls,
