@@ -4,6 +4,7 @@ import contextlib
 import math
 import random
 import socket
+from collections import Counter
 from typing import TypeAlias
 
 import trio
@@ -27,6 +28,7 @@ class Relay:
         self.is_cut = False
         self.port = 0
         self.passed = 0
+        self._returned: Counter[tuple[str, int]] = Counter()
         self._chance = random.Random(7)
         self._ways: dict[tuple[str, int], trio.socket.SocketType] = {}
         self._lanes: dict[trio.socket.SocketType, Lane] = {}
@@ -36,6 +38,10 @@ class Relay:
         self._front = await self._bound()
         self.port = self._front.getsockname()[1]
         nursery.start_soon(self._run)
+
+    def returned_to_latest_client(self) -> int:
+        """How many datagrams the client that came last has got from the server."""
+        return self._returned[next(reversed(self._ways))]
 
     def rebind(self) -> None:
         """Forgets every client."""
@@ -79,6 +85,7 @@ class Relay:
             with contextlib.suppress(OSError, trio.ClosedResourceError):
                 await way.sendto(data, to)
                 self.passed += 1
+                self._returned[to] += way is self._front
 
     async def _bound(self) -> trio.socket.SocketType:
         bound = trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
