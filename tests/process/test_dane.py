@@ -273,24 +273,16 @@ def test_a_file_of_roots_that_is_not_there_is_one_line(lab: Lab, tmp_path: Path)
     assert "missing.pem" in ran.stderr
 
 
-@pytest.mark.parametrize(
-    ("host", "said"),
-    [
-        ("ee", "match no PKIX True"),
-        ("hijacked", "mismatch PKIX False"),
-        ("absent", "no-tlsa no PKIX False"),
-        ("forged", "bogus no PKIX False"),
-    ],
-)
-def test_the_example_in_python_judges_a_connection_of_its_own(
-    lab: Lab, tmp_path: Path, host: str, said: str
-) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+# ------------ From Python ------------
+
+
+def example(number: int, lab: Lab, tmp_path: Path, *arguments: str) -> str:
+    """What an example of the page prints, with the lab's configuration."""
+    code = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)[number]
     (tmp_path / "anchord").mkdir()
     (tmp_path / "anchord" / "anchord.toml").write_text(lab.file.read_text())
-    name, port = lab.of(host).split(":")
     ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, name, "127.0.0.1", port],
+        [sys.executable, "-W", "error", "-c", code, *arguments],
         env=environment(XDG_CONFIG_HOME=str(tmp_path)),
         capture_output=True,
         text=True,
@@ -298,7 +290,29 @@ def test_the_example_in_python_judges_a_connection_of_its_own(
         timeout=60,
     )
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.strip() == said
+    return ran.stdout.strip()
+
+
+def test_the_example_in_python_checks_a_service(lab: Lab, tmp_path: Path) -> None:
+    name, port = lab.of("ee").split(":")
+    assert example(0, lab, tmp_path, name, port) == "match at 127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("ee", "proven by dane"),
+        ("hijacked", "DANE says mismatch: the server's key is another one; send nothing, "),
+        ("absent", "DANE says no-tlsa, and PKIX is not valid: no path leads from its issuer "),
+        ("forged", "DANE says bogus: "),
+    ],
+)
+def test_the_example_in_python_judges_a_connection_of_its_own(
+    lab: Lab, tmp_path: Path, host: str, said: str
+) -> None:
+    name, port = lab.of(host).split(":")
+    ran = example(1, lab, tmp_path, name, "127.0.0.1", port)
+    assert ran.removeprefix(f"{name}:{port}: ").startswith(said)
 
 
 def test_the_tour_of_the_services_ends_well() -> None:

@@ -10,7 +10,6 @@ from anchord.dane.check import Request
 from anchord.dane.lookup import Service
 from anchord.dane.names import host_from_text, tlsa_owner
 from anchord.dane.smtp import PORT as MAIL_PORT
-from anchord.dane.starttls import PROTOCOLS
 from anchord.model import names, rdtypes
 from anchord.model.names import Name
 from anchord.model.question import Question
@@ -19,12 +18,6 @@ from .messages import ProblemError
 
 MOST_PARAMETERS = 16
 """Parameters in a URL; no call has half as many."""
-
-HTTPS = 443
-"""The port of a service that names none, and no protocol either."""
-
-DIRECT = "none"
-"""What `starttls` says for TLS from the first octet where the port has a protocol of its own."""
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Starttls = Literal[
@@ -139,14 +132,10 @@ def from_json(body: bytes, kind: type[T]) -> T:
 
 
 def _request(host: str, port: int | None, starttls: str, proto: str) -> Request:
-    if port is None:
-        port = PROTOCOLS[starttls].port if starttls in PROTOCOLS else HTTPS
-    if not starttls:
-        starttls = next((name for name, one in PROTOCOLS.items() if one.port == port), "")
-    if starttls == DIRECT or proto != "tcp":
-        starttls = ""
-    is_mail = starttls == "smtp"
-    return Request(_service(host, port, proto), starttls=starttls, is_mail=is_mail)
+    try:
+        return Request.of(host, port, starttls=starttls, proto=proto)
+    except ValueError as error:
+        raise ProblemError(400, str(error)) from None
 
 
 def _service(host: str, port: int, proto: str) -> Service:

@@ -12,24 +12,23 @@ from typing import Any
 import trio
 
 from anchord.config.load import Loaded, load
-from anchord.daemon.compose import clock_of, open_resolver
+from anchord.daemon.compose import clock_of
 from anchord.dane import names as dane_names
-from anchord.dane.check import Checker, Request
+from anchord.dane.check import DIRECT, Checker, Request
 from anchord.dane.handshake import Keys
 from anchord.dane.lint import lint
 from anchord.dane.lookup import Service, find
 from anchord.dane.results import CheckResult, Finding, MailResult, Result, Severity, as_json
-from anchord.dane.roots import load_roots
 from anchord.dane.smtp import PORT, check_domain
 from anchord.dane.srv import check_srv
 from anchord.dane.starttls import PROTOCOLS
 from anchord.dane.summary import tlsa_result
+from anchord.library import open_checker
 from anchord.model.errors import AnchordError
 from anchord.model.names import Name
 
 from . import dane_make, dane_text
 from .parser import Parser, Subparsers, UsageError
-from .upstreams import with_upstreams
 
 BAD = 1
 """The exit status for a mismatch, something bogus, or an error that lint has found."""
@@ -39,16 +38,6 @@ class UnjudgedError(AnchordError):
     """Nothing could be judged. Exit status 3."""
 
     exit_status = 3
-
-
-HTTPS = 443
-"""The port of a service that names none, and no protocol either."""
-
-MAIL = "smtp"
-"""The protocol between mail servers, which has rules of its own (RFC 7672)."""
-
-DIRECT = "none"
-"""What `--starttls` says for TLS from the first octet, where the port has a protocol of its own."""
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -219,6 +208,7 @@ def _add_service(parser: Parser) -> None:
     parser.add_argument(
         "--starttls",
         metavar="PROTOCOL",
+        default="",
         choices=(*PROTOCOLS, DIRECT),
         help=f"{', '.join(PROTOCOLS)}; the port's own where none is named, {DIRECT} for TLS from "
         "the first octet",
@@ -240,41 +230,39 @@ def _add_common(parser: Parser) -> None:
 async def _open(arguments: argparse.Namespace) -> AsyncIterator[tuple[Checker, Loaded]]:
     """A checker over the engine of this process, with the configuration that is found."""
     loaded = load(arguments.config, upstreams=arguments.upstream)
-    trust = load_roots(loaded.config.dane.ca_file)
     direct = bool(arguments.direct or arguments.upstream)
-    loaded = await with_upstreams(loaded, direct=direct)
-    async with open_resolver(loaded, clock_of(loaded.config)) as resolver:
-        yield Checker(resolver, trust), loaded
+    async with open_checker(loaded, direct=direct) as checker:
+        yield checker, loaded
 
 
 def _request(arguments: argparse.Namespace) -> Request:
-    host, colon, port_text = arguments.service.rpartition(":")
+    host, colon, port = arguments.service.rpartition(":")
     if not colon:
-        host, port_text = arguments.service, ""
+        host, port = arguments.service, ""
     starttls = arguments.starttls
-    port = _port(port_text) if port_text else _usual_port(starttls)
-    if starttls is None and arguments.srv in PROTOCOLS:
+    if not starttls and arguments.srv in PROTOCOLS:
         starttls = arguments.srv
-    if starttls is None:
-        starttls = next((name for name, one in PROTOCOLS.items() if one.port == port), "")
-    starttls = "" if starttls == DIRECT or arguments.proto == "quic" else starttls
-    return Request(
-        Service(_host(host), port, arguments.proto),
-        starttls=starttls,
-        is_mail=starttls == MAIL,
-        keys=arguments.keys,
-    )
-
-
-def _usual_port(starttls: str | None) -> int:
-    return PROTOCOLS[starttls].port if starttls in PROTOCOLS else HTTPS
+    try:
+        return Request.of(
+            host,
+            _port(port) if port else None,
+            starttls=starttls,
+            proto=arguments.proto,
+            keys=arguments.keys,
+        )
+    except ValueError as error:
+        raise _no_host(host, error) from None
 
 
 def _host(text: str) -> Name:
     try:
         return dane_names.host_from_text(text)
     except ValueError as error:
-        raise UsageError(str(error), where=text, remedy="give the name of a host") from None
+        raise _no_host(text, error) from None
+
+
+def _no_host(text: str, error: ValueError) -> UsageError:
+    return UsageError(str(error), where=text, remedy="give the name of a host")
 
 
 def _port(text: str) -> int:

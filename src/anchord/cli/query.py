@@ -13,6 +13,7 @@ import trio
 
 from anchord.config.load import Loaded, load
 from anchord.daemon.compose import clock_of, open_resolver
+from anchord.daemon.upstreams import with_upstreams
 from anchord.dnssec.advice import advice
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.ede import Ede
@@ -25,7 +26,6 @@ from anchord.wire.text import rdata_to_text
 
 from .parser import Subparsers, UsageError
 from .terminal import paint_status
-from .upstreams import with_upstreams
 
 BOGUS = 1
 """The exit status for an answer that is contradicted by its evidence."""

@@ -19,10 +19,20 @@ from .flaws import Failure
 from .handshake import Keys
 from .lookup import Found, Resolves, Service, find
 from .match import judge
-from .names import to_host
+from .names import host_from_text, tlsa_owner, to_host
 from .pkix import Trust
 from .probe import Presented, Prober, Refused, Seen, Target, Unreachable
 from .results import AddressResult, CheckResult, Duty, Result
+from .starttls import PROTOCOLS
+
+HTTPS = 443
+"""The port of a service that names none, and no protocol either."""
+
+DIRECT = "none"
+"""In place of a STARTTLS protocol: TLS from the first octet, where the port has one of its own."""
+
+MAIL = "smtp"
+"""The protocol between mail servers, which has rules of its own (RFC 7672)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,35 @@ class Request:
     more_names: tuple[Name, ...] = ()
     domain: Name = b""
     keys: tuple[Keys, ...] = (Keys.ANY,)
+
+    @classmethod
+    def of(
+        cls,
+        host: str,
+        port: int | None = None,
+        *,
+        starttls: str = "",
+        proto: str = "tcp",
+        keys: tuple[Keys, ...] = (Keys.ANY,),
+    ) -> "Request":
+        """A service as people name it, such as `Request.of("mail.example.org", 25)`.
+
+        Without `starttls` the port's own protocol is used, and without `port` the protocol's own,
+        else 443; `DIRECT` stands for TLS from the first octet. Raises ValueError for what is none.
+        """
+        if starttls not in ("", DIRECT, *PROTOCOLS):
+            raise ValueError(f"{starttls} is no protocol with STARTTLS")
+        if port is None:
+            port = PROTOCOLS[starttls].port if starttls in PROTOCOLS else HTTPS
+        if not 0 < port < 65536:
+            raise ValueError(f"{port} is no port")
+        if not starttls:
+            starttls = next((name for name, one in PROTOCOLS.items() if one.port == port), DIRECT)
+        if starttls == DIRECT or proto != "tcp":
+            starttls = ""
+        service = Service(host_from_text(host), port, proto)
+        tlsa_owner(service.host, port, proto)  # the records' own name may be too long
+        return cls(service, starttls=starttls, is_mail=starttls == MAIL, keys=keys)
 
 
 def _now() -> datetime:

@@ -30,7 +30,7 @@ from anchord.wire.errors import FormError
 from anchord.wire.rdata import read_target
 
 from . import tlsa
-from .names import tlsa_owner
+from .names import tlsa_owner, to_host
 from .results import Result
 from .tlsa import Tlsa, read_tlsa
 
@@ -58,6 +58,11 @@ class Service:
     host: Name
     port: int
     proto: str = "tcp"
+
+    @property
+    def text(self) -> str:
+        """`HOST:PORT`, for people."""
+        return f"{to_host(self.host)}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

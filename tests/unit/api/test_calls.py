@@ -14,7 +14,8 @@ import trio
 from anchord.api.calls import CALLS, Api
 from anchord.api.limits import Limits
 from anchord.api.private import forbidden
-from anchord.api.questions import DIRECT, Starttls
+from anchord.api.questions import Starttls
+from anchord.dane import check
 from anchord.dane.probe import Prober
 from anchord.dane.roots import load_roots
 from anchord.dane.starttls import PROTOCOLS
@@ -338,7 +339,7 @@ async def test_roots_that_cannot_be_used_are_told(lab: Running) -> None:
 
 
 def test_the_protocols_of_the_api_are_those_that_there_are() -> None:
-    assert set(get_args(Starttls)) == {"", DIRECT, *PROTOCOLS}
+    assert set(get_args(Starttls)) == {"", check.DIRECT, *PROTOCOLS}
 
 
 # ------------ The description ------------

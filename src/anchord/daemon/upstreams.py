@@ -1,4 +1,4 @@
-"""Where the commands that run the engine themselves ask: the daemon, if it is there."""
+"""Where programs that run the engine themselves ask: the daemon, if it is there."""
 
 import secrets
 from dataclasses import replace
