@@ -143,6 +143,7 @@ async def open_api(
     may_connect: bool = True,
     trust: Trust = NO_TRUST,
     allowed_origins: frozenset[str] = frozenset(),
+    port: int = 0,
 ) -> AsyncIterator[Client]:
     """Serves the API over this resolver until the block ends."""
     limits = limits or Limits()
@@ -163,7 +164,7 @@ async def open_api(
         allowed_origins=allowed_origins,
         limits=limits,
     )
-    sock = bind_stream(("127.0.0.1", 0), "api")
+    sock = bind_stream(("127.0.0.1", port), "api")
     client = Client(sock.getsockname()[1], api)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(connection.serve, sock, api, limits, client.stop)
