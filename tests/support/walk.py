@@ -9,12 +9,14 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from anchord.cache.persisted import Evidence
 from anchord.config.anchors import read
 from anchord.dnssec.anchors import NegativeAnchor, TrustAnchors, trust_anchors
 from anchord.dnssec.limits import Limits
 from anchord.lab.recursive import reply_to
 from anchord.lab.world import World
 from anchord.model import names
+from anchord.model.clock import Clock
 from anchord.model.ede import Ede
 from anchord.model.question import ClientFlags, Question
 from anchord.model.response import Response, RRset, Unanswered
@@ -201,16 +203,21 @@ async def open_resolver(
     seconds: float = 4.0,
     is_fixed: bool = False,
     hosts: Callable[[Question], Answer | None] = lambda _: None,
+    clock: Clock | None = None,
+    evidence: Evidence | None = None,
 ) -> AsyncIterator[Resolver]:
-    """A resolver over these upstreams that trusts the world's root; `seconds` for each question."""
+    """A resolver over these upstreams that trusts the world's root; `seconds` for each question.
+
+    `evidence` is what it has of the one before.
+    """
     zones = tuple(zones)
     anchors = anchors or trust_anchors(read(world.trust_anchors(), "lab"), negative)
     settings = Settings(anchors, limits=limits or Limits(), timeout=seconds)
     special = SpecialNames(zone.domain for zone in zones)
-    clock = TrioClock(world.now, is_fixed)
+    clock = clock or TrioClock(world.now, is_fixed)
     async with trio.open_nursery() as nursery:
         routes = Routes(upstreams, zones)
-        yield Resolver(settings, routes, special, hosts, clock, nursery)
+        yield Resolver(settings, routes, special, hosts, clock, nursery, evidence)
         nursery.cancel_scope.cancel()
 
 

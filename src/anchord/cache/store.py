@@ -106,6 +106,10 @@ class AnswerCache:
             self._remove(next(iter(self._entries)))
             self.evictions += 1
 
+    def entries(self) -> list[Entry]:
+        """Every entry, the most recently used first; some may be over."""
+        return list(reversed(self._entries.values()))
+
     def flush(self, name: Name | None = None) -> int:
         """Forgets a name and everything below it, or everything; tells how many entries went."""
         gone = [q for q in self._entries if name is None or is_at_or_below(q.name, name)]

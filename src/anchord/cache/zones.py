@@ -78,6 +78,10 @@ class ZoneCache(Generic[Zone]):
         while len(self._zones) > self._limit:
             self._zones.popitem(last=False)
 
+    def held(self) -> list[tuple[Zone, float]]:
+        """Every zone and when it expires, by the clock that never jumps; some may have."""
+        return list(self._zones.values())
+
     def flush(self, name: Name | None = None) -> int:
         """Forgets a zone and everything below it, or everything; tells how many went."""
         gone = [zone for zone in self._zones if name is None or is_at_or_below(zone, name)]

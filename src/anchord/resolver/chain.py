@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import trio
 
@@ -21,7 +21,7 @@ from anchord.model.question import Question
 from anchord.model.response import Response, Unanswered
 from anchord.model.verdict import Status
 
-from .fetch import USUAL, Fetcher, Rung
+from .fetch import USUAL, Rung
 from .filtering import blocker
 from .flight import Flight, Flights, first_that
 
@@ -43,7 +43,8 @@ class KnownZones:
         self._cache = cache
         self._clock = clock
         self.signed: dict[Name, None] = {}
-        """Zones that were proven secure when last seen, the oldest first."""
+        """Zones that were proven secure when last seen, before a restart perhaps; the oldest first.
+        """
 
     def closest(self, name: Name) -> ZoneTrust | None:
         """The deepest known zone at or above `name` whose proof still holds."""
@@ -90,11 +91,21 @@ class Job:
     blocked_by: str = ""
 
 
+class Source(Protocol):
+    """What the engine's questions are put to."""
+
+    async def fetch(self, question: Question, rung: Rung, /) -> Said:
+        """The reply to a question, or why there is none."""
+
+    async def guess(self, question: Question) -> Said:
+        """The same for a question that nobody may need."""
+
+
 class Driver:
     """Runs the engine's generators over the upstreams."""
 
     def __init__(
-        self, fetcher: Fetcher, context: Context, clock: Clock, nursery: trio.Nursery
+        self, fetcher: Source, context: Context, clock: Clock, nursery: trio.Nursery
     ) -> None:
         self._fetcher = fetcher
         self._context = context

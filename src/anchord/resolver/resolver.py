@@ -3,6 +3,7 @@
     local     a name that the hosts file or the list of special names answers?
     cache     a fresh answer?
     flight    the same question under way? then wait for that
+    recall    kept over a restart, and proven again? (`recall`)
     fetch     the upstreams of its route, and beside it what its chain will probably need (`chain`)
     validate  the engine proves the response, asking for what it lacks
     again     where that fails: the same in other ways (`again`)
@@ -11,13 +12,15 @@
 Whatever the data say or the world does, there is an `Answer` at the end.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
+import msgspec
 import trio
 
+from anchord.cache.persisted import Evidence
 from anchord.cache.policy import bounded
 from anchord.cache.store import AnswerCache, Entry
 from anchord.cache.zones import ZoneCache
@@ -40,6 +43,8 @@ from .chain import Account, Driver, Job, KnownZones
 from .fetch import Fetcher, passed_on
 from .filtering import suspicion
 from .flight import Flight, Flights, first_that
+from .keep import Wanted, records
+from .recall import Recall
 from .routes import Route, Routes
 from .special import SpecialAnswer, SpecialNames
 from .speculate import chain_questions
@@ -75,7 +80,10 @@ class Known(NamedTuple):
 
 
 class Resolver:
-    """Answers questions. Its work in flight runs in `nursery`, and ends with it."""
+    """Answers questions. Its work in flight runs in `nursery`, and ends with it.
+
+    `evidence` is what was kept over a restart.
+    """
 
     def __init__(
         self,
@@ -85,6 +93,7 @@ class Resolver:
         hosts: Hosts,
         clock: Clock,
         nursery: trio.Nursery,
+        evidence: Evidence | None = None,
     ) -> None:
         self._settings = settings
         self._routes = routes
@@ -97,6 +106,10 @@ class Resolver:
         self._context = Context(settings.anchors, self._zones, settings.limits, settings.supported)
         self._fetcher = Fetcher(routes, timeout=settings.timeout * FETCHING)
         self._driver = Driver(self._fetcher, self._context, clock, nursery)
+        self._recall: Recall | None = None
+        if evidence is not None:
+            self._recall = Recall(evidence, self._context, clock, nursery)
+            self._zones.signed.update(dict.fromkeys(evidence.signed))
         self._flights: Flights[Question, Answer] = Flights(nursery)
         self._first_attempts: dict[Question, Flight[Answer]] = {}
 
@@ -131,9 +144,25 @@ class Resolver:
     def flush(self, name: Name | None = None) -> int:
         """Forget a name and what is below it, or everything; returns how many answers went."""
         self._zones.flush(name)
+        if self._recall:
+            self._recall.evidence.flush(name)
         if name is None:
             self._context.memo.clear()
         return self.cache.flush(name)
+
+    def records(self, is_wanted: Wanted) -> Iterator[tuple[bytes, msgspec.Raw]]:
+        """What is to be kept over a restart, the most valuable first (see `keep`).
+
+        `is_wanted` tells of an answer whether it may be.
+        """
+        yield from records(self.cache, self._zone_cache, is_wanted, self._clock)
+        if self._recall:
+            yield from self._recall.evidence.records(self._clock.wall())
+
+    @property
+    def signed(self) -> list[Name]:
+        """Zones that were proven secure when last seen."""
+        return list(self._zones.signed)
 
     @property
     def upstreams(self) -> dict[str, Upstream]:
@@ -155,6 +184,7 @@ class Resolver:
             "hits": self.cache.hits,
             "misses": self.cache.misses,
             "evictions": self.cache.evictions,
+            "recalled": self._recall.proven if self._recall else 0,
             "zones": len(self._zone_cache),
             "upstream_queries": self._fetcher.queries,
         }
@@ -188,9 +218,8 @@ class Resolver:
         deadline = trio.current_time() + self._settings.timeout
         first_attempt = self._first_attempts[question]
         job = Job(Account(self._settings.limits.upstream_queries))
-        self._driver.guess(self._guesses(question), job)
         try:
-            await first_attempt.run(partial(self._attempt, question, job, deadline))
+            await first_attempt.run(partial(self._first_attempt, question, job, deadline))
             answer = await first_attempt.wait()
             if may_be_better(answer) and not job.blocked_by:
                 answer = await self._ask_again(question, answer, deadline)
@@ -198,6 +227,13 @@ class Resolver:
             del self._first_attempts[question]
         self.cache.put(question, answer, self._clock.monotonic())
         return answer
+
+    async def _first_attempt(self, question: Question, job: Job, deadline: float) -> Answer:
+        """What was kept over a restart, where it holds; else what the upstreams say."""
+        if self._recall and (answer := await self._recall.answer(question)):
+            return answer
+        self._driver.guess(self._guesses(question), job)
+        return await self._attempt(question, job, deadline)
 
     def _guesses(self, question: Question) -> list[Question]:
         """Chain questions worth sending along.
