@@ -100,7 +100,9 @@ class MemoryUpstream:
         heard = Heard(query, read)
         self.heard.append(heard)
         await trio.lowlevel.checkpoint()
+        asked_at = trio.current_time()
         said = await self._conduct(heard)
+        self.counters.round_trip.measured(trio.current_time() - asked_at)
         return said if isinstance(said, bytes) else written(query, said)
 
     async def aclose(self) -> None:

@@ -37,7 +37,7 @@ def _lines(sections: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         (f"{section}.{name}", value)
         for section, counts in sections.items()
         for name, value in counts.items()
-        if value != 0
+        if value not in (0, "")
     ]
     width = max(len(name) for name, _ in rows)
     for name, value in rows:

@@ -38,7 +38,6 @@ NOT_BUILT: dict[Path, object] = {
     ("listen", "socketmap"): [],
     ("listen", "certificate"): "",
     ("listen", "key"): "",
-    ("forward", "strategy"): "ordered",
     ("dnssec", "auto_update"): False,
     ("dnssec", "key_tag_signal"): False,
     ("dnssec", "sentinel"): False,

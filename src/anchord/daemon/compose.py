@@ -24,6 +24,7 @@ from anchord.resolver.special import SpecialNames
 from anchord.upstream import url
 from anchord.upstream.base import Upstream
 from anchord.upstream.build import build_upstreams
+from anchord.upstream.choice import Strategy
 
 from .negative import negative_anchors, state_folder
 from .network import NETWORK, NetworkUpstream, NetworkWatch
@@ -98,6 +99,7 @@ def _settings(loaded: Loaded, clock: Clock) -> Settings:
         supported=supported,
         cache_size=config.cache.size,
         timeout=config.forward.timeout,
+        strategy=Strategy(config.forward.strategy),
     )
 
 

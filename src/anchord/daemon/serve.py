@@ -4,7 +4,6 @@ Every listener is bound before anything slow begins; `ready` is logged, and READ
 clients may ask. SIGTERM and SIGINT end it: queries in flight are still answered, for a moment.
 """
 
-import dataclasses
 import logging
 import signal
 import socket
@@ -124,11 +123,7 @@ def _stats(switch: Switch, clock: Clock) -> Stats:
 
 def _resolver_sections(resolver: Resolver) -> dict[str, Section]:
     """Those of the resolver that is in force now."""
-    upstreams = resolver.upstreams.items()
-    return {
-        "cache": resolver.counts(),
-        **{name: dataclasses.asdict(upstream.counters) for name, upstream in upstreams},
-    }
+    return {"cache": resolver.counts(), **resolver.upstream_counts()}
 
 
 async def _heed_signals(

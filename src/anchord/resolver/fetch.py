@@ -1,5 +1,8 @@
 """One question to the upstreams of its route, one after the other until one has a usable answer.
 
+Who comes first is for `upstream.choice`: the general route's upstreams by the strategy that is
+configured, a zone's in the order in which they are written.
+
 How it is asked is a `Rung`: usually of all upstreams in turn and with CD set, so that a validating
 upstream hands over what it would refuse itself (RFC 6840 section 5.9). DO is always set: there is
 no notion of an upstream that cannot do DNSSEC, only of answers that cannot be proven. The one
@@ -10,8 +13,10 @@ upstream and the cause. A reply is usable if it is well-formed, answers the ques
 that says something about the name.
 """
 
+import logging
 import math
-from collections.abc import Mapping
+import random
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 import trio
@@ -20,15 +25,25 @@ from anchord.dnssec.classify import tell
 from anchord.dnssec.limits import Limits
 from anchord.model import rcodes, rdtypes
 from anchord.model.ede import Ede, EdeCode
-from anchord.model.names import Name
+from anchord.model.names import ROOT, Name
 from anchord.model.question import Question
 from anchord.model.response import Response, RRset, Unanswered
 from anchord.upstream.base import Upstream, UpstreamError
+from anchord.upstream.choice import (
+    RESTING,
+    Chooser,
+    Standing,
+    Strategy,
+    domain_of,
+    operator_of,
+)
 from anchord.wire.errors import FormError
 from anchord.wire.message import is_truncated, read_response, write_plain_query, write_query
 
 from .filtering import blocker
 from .routes import Route, Routes
+
+logger = logging.getLogger(__name__)
 
 USABLE = (rcodes.NOERROR, rcodes.NXDOMAIN, rcodes.YXDOMAIN)
 """Codes that say something about the name; the others are about the server."""
@@ -41,9 +56,12 @@ MOST_REFUSALS = 3
 """Upstreams that may answer a question with a useless code before it is given up: more of them need
 not learn of a name that none can resolve (RFC 9520 section 3.1)."""
 
-RESTING = 15.0
-"""Seconds for which an upstream that did not answer is asked after the others of its route, and for
-which nothing is guessed after an upstream has said that it gets too many queries."""
+LIMITED = RESTING
+"""Seconds for which nothing is guessed after an upstream has said that it gets too many queries."""
+
+PROBE = Question(ROOT, rdtypes.NS)
+"""What an upstream is asked in order to see whether it is there, and how fast: it knows that by
+heart, and learns nothing from it."""
 
 DISTRUSTED = 300.0
 """Seconds for which an upstream is asked last after another one could prove what it could not: so
@@ -63,12 +81,36 @@ USUAL = Rung()
 
 
 class Fetcher:
-    """Asks upstreams. `timeout` bounds one question in seconds, all upstreams included."""
+    """Asks upstreams. `timeout` bounds one question in seconds, all upstreams included.
 
-    def __init__(self, routes: Routes, *, timeout: float) -> None:
+    `strategy` is for the general route. Probes run in the nursery; `chance` draws where it is asked
+    to.
+    """
+
+    def __init__(
+        self,
+        routes: Routes,
+        nursery: trio.Nursery,
+        *,
+        timeout: float,
+        strategy: Strategy = Strategy.ORDERED,
+        chance: random.Random | None = None,
+    ) -> None:
         self._routes = routes
+        self._nursery = nursery
         self._timeout = timeout
-        self._resting_until: dict[Upstream, float] = {}
+        chance = chance or random.SystemRandom()
+        self._choosers = {
+            route.domain: Chooser(
+                {
+                    upstream: Standing(operator_of(str(upstream)), upstream.counters.round_trip)
+                    for upstream in route.upstreams
+                },
+                strategy if route.is_general else Strategy.ORDERED,
+                chance,
+            )
+            for route in routes
+        }
         self._distrusted_until: dict[Upstream, float] = {}
         self._limited_until = -math.inf
         self.queries = 0
@@ -81,25 +123,68 @@ class Fetcher:
         once an upstream has said that it blocks the name.
         """
         route = self._routes.of(question)
-        upstreams = self.in_order(route)
+        upstreams, hedge_after = self._plan(question, route)
         if rung.upstream in upstreams:
-            upstreams = [rung.upstream]
+            upstreams, hedge_after = [rung.upstream], math.inf
+        last = upstreams[-1]
         deadline = trio.current_time() + self._timeout
         edes: list[Ede] = []
         refusals = 0
-        for upstream in upstreams:
-            is_last = upstream is upstreams[-1]
+
+        async def ask(upstream: Upstream) -> Response | Ede:
+            is_last = upstream is last
             limit = deadline if is_last else trio.current_time() + self._timeout * ATTEMPT
-            said = await self._ask(upstream, question, route, rung, min(limit, deadline))
-            self._note(upstream, said)
-            if isinstance(said, Response) and said.rcode in USABLE:
-                return self._up_to_border(said, route)
-            edes += _reasons(said)
-            if isinstance(said, Response):
-                refusals += 1
-                if (blocked_by := blocker(said)) or refusals == MOST_REFUSALS:
+            return await self._ask_and_note(upstream, question, route, rung, min(limit, deadline))
+
+        while upstreams:
+            heard = await self._hedged(upstreams, hedge_after, ask, route)
+            upstreams = [upstream for upstream in upstreams if upstream not in heard]
+            hedge_after = math.inf
+            for said in sorted(heard.values(), key=_is_usable, reverse=True):
+                if isinstance(said, Response) and _is_usable(said):
+                    return self._up_to_border(said, route)
+                edes += _reasons(said)
+                refusals += isinstance(said, Response)
+                blocked_by = blocker(said) if isinstance(said, Response) else ""
+                if blocked_by or refusals == MOST_REFUSALS:
                     return Unanswered(question, tuple(edes), blocked_by=blocked_by)
         return Unanswered(question, tuple(edes))
+
+    async def _hedged(
+        self,
+        upstreams: Sequence[Upstream],
+        after: float,
+        ask: Callable[[Upstream], Awaitable[Response | Ede]],
+        route: Route,
+    ) -> dict[Upstream, Response | Ede]:
+        """What the first says; or the second, which is asked as well if that takes its time.
+
+        A usable answer ends the other, and so does a block. A refusal does not.
+        """
+        first = upstreams[0]
+        if after == math.inf:
+            return {first: await ask(first)}
+        heard: dict[Upstream, Response | Ede] = {}
+        chooser = self._choosers[route.domain]
+        began = trio.current_time()
+        is_done = trio.Event()
+
+        async def run(upstream: Upstream) -> None:
+            heard[upstream] = said = await ask(upstream)
+            if _is_usable(said) or (isinstance(said, Response) and blocker(said)):
+                nursery.cancel_scope.cancel()
+            is_done.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run, first)
+            with trio.move_on_after(after):
+                await is_done.wait()
+            if not is_done.is_set() and chooser.may_hedge():
+                upstreams[1].counters.hedges += 1
+                nursery.start_soon(run, upstreams[1])
+        if first not in heard:
+            chooser.overtaken(first, began, trio.current_time())
+        return heard
 
     async def guess(self, question: Question) -> Response | Unanswered:
         """What the first upstream of the route says to a question that nobody may need.
@@ -109,13 +194,14 @@ class Fetcher:
         """
         route = self._routes.of(question)
         edes: list[Ede] = []
-        for upstream in self.in_order(route)[:1]:
+        upstreams, _ = self._plan(question, route)
+        for upstream in upstreams[:1]:
             limit = trio.current_time() + self._timeout
             said = await self._ask(upstream, question, route, USUAL, limit)
-            if isinstance(said, Response) and said.rcode in USABLE:
+            if isinstance(said, Response) and _is_usable(said):
                 return self._up_to_border(said, route)
             if isinstance(said, Response) and _is_limiting(said):
-                self._limited_until = trio.current_time() + RESTING
+                self._limited_until = trio.current_time() + LIMITED
             edes += _reasons(said)
         return Unanswered(question, tuple(edes))
 
@@ -125,16 +211,21 @@ class Fetcher:
         return trio.current_time() >= self._limited_until
 
     def in_order(self, route: Route) -> list[Upstream]:
-        """As configured, but those that did not answer lately come late, and liars last."""
-        now = trio.current_time()
+        """As the strategy ranks them, but those that did not answer lately late, and liars last."""
+        return self._choosers[route.domain].ranked(trio.current_time(), self._distrusted())
 
-        def order(upstream: Upstream) -> tuple[bool, bool]:
-            return (
-                _is_before(now, self._distrusted_until, upstream),
-                _is_before(now, self._resting_until, upstream),
-            )
+    def is_up(self, upstream: Upstream) -> bool:
+        """Whether an upstream answers, as far as that is known."""
+        return not any(
+            chooser.standings[upstream].failures
+            for chooser in self._choosers.values()
+            if upstream in chooser.standings
+        )
 
-        return sorted(route.upstreams, key=order)
+    def forget_network(self) -> None:
+        """The network has changed: whoever did not answer may answer now."""
+        for chooser in self._choosers.values():
+            chooser.forget()
 
     def distrust(self, upstream: str) -> None:
         """Another upstream could prove what this one could not: it comes last for a while."""
@@ -143,6 +234,50 @@ class Fetcher:
                 if str(candidate) == upstream:
                     candidate.counters.refutations += 1
                     self._distrusted_until[candidate] = trio.current_time() + DISTRUSTED
+
+    # ------------ Who is asked ------------
+
+    def _plan(self, question: Question, route: Route) -> tuple[list[Upstream], float]:
+        """Whom to ask, and after how many seconds the second may be asked beside the first."""
+        chooser = self._choosers[route.domain]
+        now = trio.current_time()
+        for upstream in chooser.to_probe(now):
+            self._nursery.start_soon(self._probe, upstream, route)
+        plan = chooser.plan(domain_of(question.name), now, self._distrusted())
+        return list(plan.order), plan.hedge_after
+
+    def _distrusted(self) -> set[Upstream]:
+        now = trio.current_time()
+        return {upstream for upstream, end in self._distrusted_until.items() if now < end}
+
+    async def _probe(self, upstream: Upstream, route: Route) -> None:
+        limit = trio.current_time() + self._timeout * ATTEMPT
+        await self._ask_and_note(upstream, PROBE, route, USUAL, limit)
+
+    # ------------ One upstream ------------
+
+    async def _ask_and_note(
+        self, upstream: Upstream, question: Question, route: Route, rung: Rung, limit: float
+    ) -> Response | Ede:
+        """As `_ask`; one that cannot be reached rests until it answers.
+
+        Nonsense is a name's fault.
+        """
+        standing = self._choosers[route.domain].standings[upstream]
+        since = trio.current_time()
+        said = await self._ask(upstream, question, route, rung, limit)
+        was_up = not standing.failures
+        if isinstance(said, Response):
+            standing.answered(trio.current_time())
+        else:
+            upstream.counters.last_error = said.text
+            if said.code == EdeCode.NETWORK_ERROR:
+                standing.failed(since, trio.current_time())
+        if was_up and standing.failures:
+            logger.warning("an upstream does not answer: %s", upstream.counters.last_error)
+        elif not (was_up or standing.failures):
+            logger.info("an upstream answers again: %s", upstream)
+        return said
 
     async def _ask(
         self, upstream: Upstream, question: Question, route: Route, rung: Rung, limit: float
@@ -176,13 +311,6 @@ class Fetcher:
             raise FormError("a part of an answer, where all of it would have had room")
         return response
 
-    def _note(self, upstream: Upstream, said: Response | Ede) -> None:
-        """An upstream that cannot be reached rests until it answers; nonsense is a name's fault."""
-        if isinstance(said, Response):
-            self._resting_until.pop(upstream, None)
-        elif said.code == EdeCode.NETWORK_ERROR:
-            self._resting_until[upstream] = trio.current_time() + RESTING
-
     def _up_to_border(self, response: Response, route: Route) -> Response:
         """The response as far as it belongs to the route: an alias may lead into another one.
 
@@ -215,8 +343,8 @@ _NOT_UNDERSTOOD = (rcodes.FORMERR, rcodes.NOTIMP)
 """What servers from before EDNS answer to it (RFC 6891 section 7)."""
 
 
-def _is_before(now: float, ends: Mapping[Upstream, float], upstream: Upstream) -> bool:
-    return now < ends.get(upstream, -math.inf)
+def _is_usable(said: Response | Ede) -> bool:
+    return isinstance(said, Response) and said.rcode in USABLE
 
 
 def _is_limiting(response: Response) -> bool:

@@ -37,6 +37,7 @@ from anchord.model.question import ClientFlags, Question
 from anchord.model.response import Response, Unanswered
 from anchord.model.verdict import Answer, Checked, Status, Verdict
 from anchord.upstream.base import Upstream
+from anchord.upstream.choice import Strategy
 
 from .again import LADDER, may_be_better, rungs
 from .chain import Account, Driver, Job, KnownZones
@@ -70,6 +71,7 @@ class Settings:
     supported: Supported = field(default_factory=Supported)
     cache_size: int = 64 * 1024 * 1024
     timeout: float = 4.0
+    strategy: Strategy = Strategy.ORDERED
 
 
 class Known(NamedTuple):
@@ -104,7 +106,9 @@ class Resolver:
         self._zone_cache: ZoneCache[ZoneTrust] = ZoneCache()
         self._zones = KnownZones(self._zone_cache, clock)
         self._context = Context(settings.anchors, self._zones, settings.limits, settings.supported)
-        self._fetcher = Fetcher(routes, timeout=settings.timeout * FETCHING)
+        self._fetcher = Fetcher(
+            routes, nursery, timeout=settings.timeout * FETCHING, strategy=settings.strategy
+        )
         self._driver = Driver(self._fetcher, self._context, clock, nursery)
         self._recall: Recall | None = None
         if evidence is not None:
@@ -173,6 +177,16 @@ class Resolver:
             else f"{upstream} for {names.to_text(route.domain)}": upstream
             for route in self._routes
             for upstream in route.upstreams
+        }
+
+    def upstream_counts(self) -> dict[str, dict[str, int | float | str]]:
+        """For the statistics: whether each upstream answers, and what it has done."""
+        return {
+            name: {
+                "state": "up" if self._fetcher.is_up(upstream) else "down",
+                **upstream.counters.snapshot(),
+            }
+            for name, upstream in self.upstreams.items()
         }
 
     def counts(self) -> dict[str, int]:

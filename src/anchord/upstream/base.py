@@ -6,12 +6,14 @@ scopes: a transport limits only how long it connects, keeps an idle connection, 
 that has fallen silent. Groups of upstreams will be upstreams too.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from anchord.model.ede import Ede, EdeCode
 from anchord.model.errors import AnchordError
+
+from .pool import RoundTrip
 
 
 class Upstream(Protocol):
@@ -38,12 +40,14 @@ class Upstream(Protocol):
 
 @dataclass(slots=True)
 class Counters:
-    """What an upstream has done so far.
+    """What an upstream has done so far, and what has been measured.
 
     `queries` counts what callers asked, `replies` what they got. `handshakes` counts new
     connections and `resumptions` those among them that took up a TLS session. `replays` counts
     queries that moved to a fresh connection, and `mismatches` messages that answered nothing.
-    `refutations` counts its answers that could not be proven while another upstream's could.
+    `refutations` counts its answers that could not be proven while another upstream's could, and
+    `hedges` the queries that it got because another one was slow. `last_error` is the last one's
+    cause.
     """
 
     queries: int = 0
@@ -54,6 +58,28 @@ class Counters:
     retransmissions: int = 0
     mismatches: int = 0
     refutations: int = 0
+    hedges: int = 0
+    last_error: str = ""
+    round_trip: RoundTrip = field(default_factory=RoundTrip)
+
+    def snapshot(self) -> dict[str, int | float | str]:
+        """All of it under names for people; round trips in milliseconds."""
+        reused = max(self.queries - self.handshakes, 0) if self.handshakes else 0
+        return {
+            "queries": self.queries,
+            "replies": self.replies,
+            "handshakes": self.handshakes,
+            "resumptions": self.resumptions,
+            "reused": reused,
+            "replays": self.replays,
+            "retransmissions": self.retransmissions,
+            "mismatches": self.mismatches,
+            "refutations": self.refutations,
+            "hedges": self.hedges,
+            "rtt_p50_ms": round(self.round_trip.quantile(0.5) * 1000, 1),
+            "rtt_p95_ms": round(self.round_trip.quantile(0.95) * 1000, 1),
+            "last_error": self.last_error,
+        }
 
 
 class Kind(StrEnum):

@@ -22,7 +22,6 @@ from anchord.wire.message import HEADER, is_truncated
 from .base import Counters, Kind, UpstreamError
 from .bootstrap import addresses_of
 from .matching import is_error_without_question, question_of, repeats_question, with_id
-from .pool import RoundTrip
 from .shared import SharedUpstream
 from .url import Endpoint
 
@@ -51,7 +50,6 @@ class DatagramUpstream:
         self.counters = Counters()
         self._endpoint = endpoint
         self._over_tcp = over_tcp
-        self._round_trip = RoundTrip()
         self._suspect = ""
 
     def __str__(self) -> str:
@@ -88,14 +86,14 @@ class DatagramUpstream:
             bound.connect(peer)  # so that the kernel drops what others send, and tells of refusals
             listener = Listener(bound, peer, identifier, question_of(query), self.counters)
             sent_at = trio.current_time()
-            for sends, pause in enumerate(pauses(self._round_trip.patience)):
+            for sends, pause in enumerate(pauses(self.counters.round_trip.patience)):
                 self.counters.retransmissions += bool(sends)
                 with contextlib.suppress(BlockingIOError):  # as good as lost
                     bound.send(with_id(query, identifier))
                 with trio.move_on_after(pause):
                     reply = await listener.reply()
                     if not sends:  # else it is unknown which one was answered
-                        self._round_trip.measured(trio.current_time() - sent_at)
+                        self.counters.round_trip.measured(trio.current_time() - sent_at)
                     return reply
                 self._suspect = address
         raise UpstreamError(str(self), Kind.TIMEOUT, f"no reply within {LONGEST_WAIT:.0f} seconds")

@@ -3,6 +3,8 @@
 Times are seconds of the caller's clock, handed in.
 """
 
+import math
+from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -20,18 +22,38 @@ IN_FLIGHT = 4096
 always, and a server that has stopped reading cannot make us hoard."""
 
 
+RECENT = 128
+"""Round trips that are kept, for telling how long most of them take."""
+
+
 class RoundTrip:
-    """The smoothed time between a query and its reply, in seconds (RFC 6298 section 2)."""
+    """The time between a query and its reply, in seconds; smoothed as in RFC 6298 section 2.
+
+    `recent` holds the last ones, the oldest first.
+    """
 
     def __init__(self) -> None:
         self.smoothed: float | None = None
+        self.recent: deque[float] = deque(maxlen=RECENT)
 
     def measured(self, seconds: float) -> None:
         """Takes in one more measurement."""
+        self.recent.append(seconds)
         if self.smoothed is None:
             self.smoothed = seconds
         else:
             self.smoothed += (seconds - self.smoothed) / 8
+
+    def quantile(self, share: float) -> float:
+        """Seconds within which this share of the answers of late have come; 0 without any."""
+        if not self.recent:
+            return 0.0
+        return sorted(self.recent)[max(math.ceil(share * len(self.recent)), 1) - 1]
+
+    def forget(self) -> None:
+        """Nothing is known any more."""
+        self.smoothed = None
+        self.recent.clear()
 
     @property
     def patience(self) -> float:

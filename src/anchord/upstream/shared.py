@@ -24,7 +24,7 @@ from .base import Counters, Kind, UpstreamError
 from .carrier import Carrier, Fault, ended
 from .connection import Connection, Waiter
 from .matching import question_of
-from .pool import IDLE_LIMIT, IN_FLIGHT, RoundTrip
+from .pool import IDLE_LIMIT, IN_FLIGHT
 
 CONNECT_LIMIT = 3.0
 """Seconds until a connection must stand, its TLS handshake included: clients wait about five."""
@@ -54,7 +54,6 @@ class SharedUpstream:
         self._open_carrier = open_carrier
         self._nursery = nursery
         self._idle_limit = idle_limit
-        self._round_trip = RoundTrip()
         self._queue: dict[Waiter, None] = {}
         self._current: Connection | None = None
         self._is_opening = False
@@ -211,7 +210,7 @@ class SharedUpstream:
         self._is_opening = False
         self._current = Connection(
             carrier,
-            self._round_trip,
+            self.counters.round_trip,
             self.counters,
             idle_limit=self._idle_limit,
             on_doubt=self._part_with,

@@ -13,7 +13,7 @@ from anchord.model.response import Response, RRset, Unanswered
 from anchord.resolver.fetch import (
     ATTEMPT,
     DISTRUSTED,
-    RESTING,
+    LIMITED,
     USUAL,
     Fetcher,
     Rung,
@@ -21,6 +21,7 @@ from anchord.resolver.fetch import (
 )
 from anchord.resolver.routes import Routes
 from anchord.upstream.base import Kind, UpstreamError
+from anchord.upstream.choice import RESTING
 from anchord.wire.message import TC, write_query
 from support.lab import brief, question, world_of
 from support.walk import (
@@ -61,8 +62,14 @@ def upstream(conduct: Conduct, name: str = "one", **options: bool) -> MemoryUpst
     return MemoryUpstream(conduct, f"tls://{name}", **options)
 
 
+def fetcher_over(routes: Routes) -> Fetcher:
+    nursery = trio.lowlevel.current_task().parent_nursery
+    assert nursery is not None
+    return Fetcher(routes, nursery, timeout=TIMEOUT)
+
+
 def fetcher_of(*upstreams: MemoryUpstream) -> Fetcher:
-    return Fetcher(Routes(upstreams), timeout=TIMEOUT)
+    return fetcher_over(Routes(upstreams))
 
 
 def good(name: str = "one") -> MemoryUpstream:
@@ -117,7 +124,7 @@ async def test_a_rung_asks_one_upstream_and_may_leave_checking_to_it() -> None:
 
 async def test_a_rung_leads_to_no_upstream_of_another_route() -> None:
     one, corp = good("one"), good("corp")
-    fetcher = Fetcher(Routes([one], [zone("corp.lab", corp)]), timeout=TIMEOUT)
+    fetcher = fetcher_over(Routes([one], [zone("corp.lab", corp)]))
     await got(fetcher, rung=Rung(corp))
     assert (len(one.heard), len(corp.heard)) == (1, 0)
 
@@ -401,7 +408,7 @@ async def test_an_upstream_with_too_much_to_do_is_spared_guesses(conduct: Conduc
     assert fetcher.may_guess
     await fetcher.guess(WWW)
     assert not fetcher.may_guess
-    await trio.sleep(RESTING)
+    await trio.sleep(LIMITED)
     assert fetcher.may_guess
 
 
@@ -434,7 +441,7 @@ async def test_a_zone_of_ones_own_never_forges() -> None:
     """Browsers take EDE 4 without records for final, whatever else may know the name."""
     conduct = changed(WORLD, lambda response: replace(response, edes=(Ede(4), Ede(18))))
     one, corp = upstream(conduct), upstream(conduct, "corp")
-    fetcher = Fetcher(Routes([one], [zone("corp.lab", corp)]), timeout=TIMEOUT)
+    fetcher = fetcher_over(Routes([one], [zone("corp.lab", corp)]))
     assert [ede.code for ede in (await got(fetcher)).edes] == [4, 18]
     assert [ede.code for ede in (await got(fetcher, "host.corp.lab A")).edes] == [18]
 
@@ -443,7 +450,7 @@ async def test_a_zone_of_ones_own_never_forges() -> None:
 
 
 def routed() -> Fetcher:
-    return Fetcher(Routes([good()], [zone("corp.lab", good("corp"))]), timeout=TIMEOUT)
+    return fetcher_over(Routes([good()], [zone("corp.lab", good("corp"))]))
 
 
 async def test_an_alias_within_the_route_comes_whole() -> None:
@@ -468,7 +475,7 @@ async def test_an_alias_that_follows_from_a_dname_leads_out_too() -> None:
 
 
 async def test_that_the_target_does_not_exist_is_not_taken_either() -> None:
-    fetcher = Fetcher(Routes([good()], [zone("gone.lab", good("corp"))]), timeout=TIMEOUT)
+    fetcher = fetcher_over(Routes([good()], [zone("gone.lab", good("corp"))]))
     whole = await got(fetcher_of(good()), "away.good.lab A")
     assert (whole.rcode, brief(whole.answer)) == (rcodes.NXDOMAIN, ["away.good.lab. CNAME"])
     said = await got(fetcher, "away.good.lab A")
@@ -504,7 +511,7 @@ def from_before_edns(rcode: int) -> Conduct:
 async def test_an_old_server_of_an_insecure_zone_is_asked_without_edns(rcode: int) -> None:
     corp = upstream(from_before_edns(rcode), "corp")
     routes = Routes([good()], [zone("corp.lab", corp, is_checked=False)])
-    said = await got(Fetcher(routes, timeout=TIMEOUT), "host.corp.lab A")
+    said = await got(fetcher_over(routes), "host.corp.lab A")
     assert brief(said.answer) == ["host.corp.lab. A"]
     assert [heard.query.edns is None for heard in corp.heard] == [False, True]
 
@@ -512,6 +519,6 @@ async def test_an_old_server_of_an_insecure_zone_is_asked_without_edns(rcode: in
 @pytest.mark.parametrize("rcode", [rcodes.FORMERR, rcodes.NOTIMP])
 async def test_nothing_that_is_checked_is_ever_asked_without_it(rcode: int) -> None:
     corp = upstream(from_before_edns(rcode), "corp")
-    fetcher = Fetcher(Routes([good()], [zone("corp.lab", corp)]), timeout=TIMEOUT)
+    fetcher = fetcher_over(Routes([good()], [zone("corp.lab", corp)]))
     assert edes(await missed(fetcher, "host.corp.lab A"))[0][0] == 22
     assert all(heard.dnssec_ok for heard in corp.heard)

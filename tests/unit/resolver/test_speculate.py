@@ -12,7 +12,7 @@ from anchord.dnssec.limits import Limits
 from anchord.lab.plan import Plan
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.verdict import Status
-from anchord.resolver.fetch import RESTING
+from anchord.resolver.fetch import LIMITED
 from anchord.resolver.speculate import MOST, chain_questions
 from support.lab import question, world_of
 from support.walk import (
@@ -352,7 +352,7 @@ async def test_a_refused_guess_ends_the_guessing_for_a_while() -> None:
         await ask(resolver, "www.other.lab")
         assert one.asked[0] == "www.other.lab. A"
         assert "other.lab. DS" not in one.asked[:1]
-        await trio.sleep(RESTING)
+        await trio.sleep(LIMITED)
         one.heard.clear()
         await ask(resolver, "www.loose.lab")
         assert sorted(one.asked[:2]) == ["loose.lab. DS", "www.loose.lab. A"]
