@@ -32,7 +32,7 @@ class WorldUpstream:
     is_encrypted = True
 
     def __init__(self, world: World, *, claims_authentic: bool = False) -> None:
-        self._world = world
+        self.world = world
         self._claims_authentic = claims_authentic
         self.counters = Counters()
         self.asked: list[str] = []
@@ -43,7 +43,7 @@ class WorldUpstream:
     async def exchange(self, query: bytes) -> bytes:
         await trio.lowlevel.checkpoint()
         self.asked.append(Asked("tls", query).text)
-        reply = self._world.reply(query, over_udp=False)
+        reply = self.world.reply(query, over_udp=False)
         assert reply is not None
         if self._claims_authentic:
             return reply[:3] + bytes((reply[3] | AD,)) + reply[4:]

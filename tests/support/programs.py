@@ -34,13 +34,16 @@ def path_of(program: str) -> str:
     return found
 
 
+PEERS = Path(os.environ.get("ANCHORD_PEERS", Path.home() / ".cache/anchord-peers"))
+"""Where continuous integration puts programs that Debian's own release does not have."""
+
+
 def debian_13(program: str) -> str:
     """The program of Debian 13, where scripts/trixie-root has unpacked it; else the installed one.
 
     A path or a name that `path_of` finds.
     """
-    folder = Path(os.environ.get("ANCHORD_PEERS", Path.home() / ".cache/anchord-peers"))
-    starter = folder / "trixie/bin" / program
+    starter = PEERS / "trixie/bin" / program
     return str(starter) if starter.exists() else program
 
 
