@@ -6,11 +6,11 @@ oracle is `support.truth`.
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from anchord.dnssec import nsec3
 from anchord.dnssec.asking import Context

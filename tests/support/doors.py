@@ -4,13 +4,14 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import dns.message
 import dns.rdata
 import dns.rdatatype
 import trio
+from msgspec.structs import replace
 
 from anchord.cache.store import Entry
 from anchord.model import names, rcodes, rdtypes

@@ -1,9 +1,10 @@
 """The engine over a small world, with an upstream that may lie and remembers what it was asked."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
+
+from msgspec.structs import replace
 
 from anchord.dnssec.algorithms import Supported
 from anchord.dnssec.anchors import NegativeAnchor, trust_anchors

@@ -8,8 +8,10 @@ in it where there is none.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
+
+from msgspec.structs import replace
 
 from anchord.lab.keys import ECDSAP256SHA256, Key, derive
 from anchord.lab.sign import sign_rrset

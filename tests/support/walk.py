@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import pytest
 import trio
+from msgspec.structs import replace
 from trio.testing import MockClock
 
 from anchord.cache.persisted import Evidence

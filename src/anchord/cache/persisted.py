@@ -7,9 +7,9 @@ there, and the older of both ages counts, so that a clock that is set makes noth
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from anchord.model.names import Name, is_at_or_below
 from anchord.model.question import Question

@@ -7,7 +7,8 @@ time. Left out: stale answers (RFC 8767), and failures that come back, whose tim
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from anchord.model import rcodes, rdtypes
 from anchord.model.verdict import Answer, Checked, Status

@@ -8,7 +8,6 @@ process holds anyway (small numbers, statuses, the name of an upstream) is free.
 
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 
 from anchord.model.chain import Link
 from anchord.model.ede import Ede
@@ -27,7 +26,7 @@ FACT = 112
 """Octets of a fact of a flaw: a pair, and a number. What a fact is called is in the program."""
 
 _MEASURED_FIELDS: dict[type, tuple[str, ...]] = {
-    kind: tuple(field.name for field in fields(kind)) for kind in (Checked, Ede, Link, RRset)
+    kind: kind.__struct_fields__ for kind in (Checked, Ede, Link, RRset)
 } | {Flaw: ("text", "name")}
 _SMALL = range(-5, 257)  # the numbers of which CPython holds one object for the whole process
 

@@ -8,7 +8,8 @@ out: stale answers, prefetch, and anything on disk.
 """
 
 from collections import OrderedDict
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from anchord.model.names import Name, is_at_or_below
 from anchord.model.question import Question

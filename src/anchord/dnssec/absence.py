@@ -3,7 +3,7 @@
 Denials that merely came along are sorted out here, too: they are passed on, and judge nothing.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.chain import Link

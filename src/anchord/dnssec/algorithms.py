@@ -1,6 +1,6 @@
 """DNSSEC algorithms and digest types: their names, and which of them count (RFC 9904, RFC 9905)."""
 
-from dataclasses import dataclass
+import msgspec
 
 RSASHA1 = 5
 RSASHA1_NSEC3_SHA1 = 7
@@ -46,8 +46,7 @@ SHA1_SIGNATURES = frozenset({RSASHA1, RSASHA1_NSEC3_SHA1})
 """RFC 9905 section 2: unsupported unless the operator says otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
-class Supported:
+class Supported(msgspec.Struct, frozen=True):
     """The algorithms and digest types that count here: known, working and wanted.
 
     Anything else in a DS set makes that DS unusable; a zone with none that is usable is insecure.

@@ -6,7 +6,8 @@ between the two.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from anchord.model import names, rdtypes
 from anchord.model.names import Name
@@ -16,8 +17,7 @@ from .algorithms import SHA256
 from .crypto import digest
 
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
+class Anchor(msgspec.Struct, frozen=True):
     """What is trusted for one zone (RFC 4035 section 4.4). A DNSKEY is held as its SHA-256 DS."""
 
     zone: Name
@@ -28,8 +28,7 @@ FOREVER = 0xFFFFFFFFFF
 """A time that no clock reaches, in seconds since 1970."""
 
 
-@dataclass(frozen=True, slots=True)
-class NegativeAnchor:
+class NegativeAnchor(msgspec.Struct, frozen=True):
     """A name at and below which nothing is checked, until `until` (seconds since 1970).
 
     `is_policy` tells that it stands for a zone that is configured as insecure: it needs no end,

@@ -15,8 +15,9 @@ unobtainable is decided in one place.
 """
 
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, TypeVar
+
+import msgspec
 
 from anchord.model.chain import Link
 from anchord.model.names import Name
@@ -32,16 +33,14 @@ from .limits import Budget, Limits
 from .memo import Memo
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """A question that must be answered now, and those worth sending along."""
 
     question: Question
     soon: tuple[Question, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AskZone:
+class AskZone(msgspec.Struct, frozen=True):
     """The trust of the deepest zone at or above `name`.
 
     `budget` is that of the query that asks, which pays for the proof if there is none yet.
@@ -53,8 +52,7 @@ class AskZone:
     is_signer: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneTrust:
+class ZoneTrust(msgspec.Struct, frozen=True):
     """The deepest zone at or above a name, as far as it could be proven.
 
     SECURE: `keys` is its proven key set, whole. INSECURE: proven that no chain leads there; `flaws`
@@ -91,21 +89,19 @@ class ZoneMemory(Protocol):
         """Keep a zone for `expires_in` seconds, and not past `valid_until`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """What every validation shares: what is believed, what is known, and how much is allowed."""
 
     anchors: TrustAnchors
     zones: ZoneMemory
-    limits: Limits = field(default_factory=Limits)
-    supported: Supported = field(default_factory=Supported)
-    memo: Memo = field(default_factory=Memo)
+    limits: Limits = msgspec.field(default_factory=Limits)
+    supported: Supported = msgspec.field(default_factory=Supported)
+    memo: Memo = msgspec.field(default_factory=Memo)
     load_key: Callable[[int, bytes], Verify] = load_key
     """Who verifies: `crypto.load_key`; a fuzzer's stand-in lets marked signatures pass as well."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(msgspec.Struct, frozen=True):
     """One validation: what it shares with all others, its own budget, and its one point in time.
 
     `now` is in seconds since 1970; every window of the validation is judged at it.

@@ -5,8 +5,10 @@ ends in data, in a denial, or in the open. Nothing is believed here; records tha
 the story are left out of it, whatever they are (RFC 2181 section 5.4.1).
 """
 
-from dataclasses import dataclass, replace
 from enum import Enum, auto
+
+import msgspec
+from msgspec.structs import replace
 
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.names import Name
@@ -33,8 +35,7 @@ class Ending(Enum):
     """An alias leads on, and the response does not say where to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alias:
+class Alias(msgspec.Struct, frozen=True):
     """One step of the chain. `cname` is what the client sees, `dname` what it follows from.
 
     `contradicts` is a DNAME above the name that says something else than the CNAME.
@@ -45,8 +46,7 @@ class Alias:
     contradicts: RRset | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
+class Story(msgspec.Struct, frozen=True):
     """What a response says, in order: aliases, and how it ends at `name`."""
 
     aliases: tuple[Alias, ...]

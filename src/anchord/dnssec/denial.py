@@ -7,9 +7,11 @@ engine afterwards: a `Denial` names the RRsets that it rests on, and holds only 
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TypeAlias
+
+import msgspec
+from msgspec.structs import replace
 
 from anchord.model import names, rdtypes
 from anchord.model.names import ROOT, Name
@@ -37,8 +39,7 @@ class Denied(Enum):
     """Nothing can be said: the NSEC3 records have too many iterations (RFC 9276 section 3.2)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Denial:
+class Denial(msgspec.Struct, frozen=True):
     """A proof, and the RRsets it rests on.
 
     `opt_out` tells that unsigned delegations may lie where nothing was found, so that the answer
@@ -50,8 +51,7 @@ class Denial:
     opt_out: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NsecRecord:
+class NsecRecord(msgspec.Struct, frozen=True):
     """An NSEC of the zone."""
 
     owner: Name
@@ -59,8 +59,7 @@ class NsecRecord:
     rrset: RRset
 
 
-@dataclass(frozen=True, slots=True)
-class Nsec3Record:
+class Nsec3Record(msgspec.Struct, frozen=True):
     """An NSEC3 of the zone; `owner_hash` is the hash in its owner name."""
 
     owner_hash: bytes
@@ -68,8 +67,7 @@ class Nsec3Record:
     rrset: RRset
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True):
     """The NSEC and NSEC3 records in a response that bear a signature by `zone`."""
 
     zone: Name

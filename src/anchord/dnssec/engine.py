@@ -6,7 +6,8 @@ what is proven to be so: by the walk down to the zone that holds the name (`trus
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.ede import Ede, EdeCode

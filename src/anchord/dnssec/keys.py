@@ -5,7 +5,8 @@ zone is insecure because nothing about it is supported. Only the DS set can say 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from anchord.model import names
 from anchord.model.ede import EdeCode
@@ -83,8 +84,7 @@ def unsupported_size_flaw(zone: Name, keys: tuple[Dnskey, ...]) -> Flaw:
     return Flaw(EdeCode.UNSUPPORTED_DNSKEY_ALGORITHM, text, zone, facts)
 
 
-@dataclass(frozen=True, slots=True)
-class EntryKeys:
+class EntryKeys(msgspec.Struct, frozen=True):
     """The keys of a zone that its DS set, or a trust anchor, authenticates.
 
     `unsupported` tells that there are some, but all of a size that is not supported.

@@ -5,12 +5,12 @@ the question fails with Extended DNS Error 6 and a text that names the limit, an
 question is touched: a limit never becomes the state of a zone or of an RRset.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+
+class Limits(msgspec.Struct, frozen=True):
     """The limits of one validation."""
 
     signatures: int = 128

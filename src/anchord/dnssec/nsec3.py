@@ -6,7 +6,8 @@ budget; where it runs out nothing is proven, and the budget says why.
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from anchord.model import names, rdtypes
 from anchord.model.names import Name
@@ -149,8 +150,7 @@ def unsupported(evidence: Evidence, limits: Limits, budget: Budget) -> Denial | 
 # ------------ A zone's records under one salt ------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Enclosed:
+class _Enclosed(msgspec.Struct, frozen=True):
     """The closest encloser of a name.
 
     `record` matches it. `cover` denies the next closer name, and is absent where the closest

@@ -1,6 +1,7 @@
 """A part of an answer with its judgement, and what becomes of several together."""
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from anchord.model.chain import Link
 from anchord.model.response import RRset
@@ -10,8 +11,7 @@ from .denial import Denied
 from .proofs import Proof
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """A part of an answer, judged. `valid_until` bounds how long the judgement holds."""
 
     status: Status

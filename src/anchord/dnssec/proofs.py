@@ -5,7 +5,7 @@ rests on are checked. Where one of them is not genuine it is dropped, and the cl
 is left, so that junk beside good records spoils nothing.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from anchord.model import names, rdtypes
 from anchord.model.ede import EdeCode
@@ -21,8 +21,7 @@ from .denial import Claim, Denial, Denied, Evidence, collect_evidence
 from .rrsig import Signed, limit_flaw, verify_rrset
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(msgspec.Struct, frozen=True):
     """A denial whose records are genuine; their TTLs are bounded by their signatures.
 
     `valid_until` is when the first of their signatures expires, in seconds since 1970. `flaws`

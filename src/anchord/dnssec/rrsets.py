@@ -1,6 +1,6 @@
 """An RRset of a response, judged by the keys of the zone that holds it."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from anchord.model import names, rdtypes
 from anchord.model.ede import EdeCode

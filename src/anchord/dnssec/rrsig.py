@@ -5,7 +5,7 @@ that are usable are then tried, one check at a time. Any one that verifies is en
 section 5.4). If none does, the flaw names the most telling reason.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from anchord.model import names, rdtypes
 from anchord.model.ede import EdeCode
@@ -23,8 +23,7 @@ from .crypto import MalformedKeyError, UnsupportedKeyError
 from .memo import Memo
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(msgspec.Struct, frozen=True):
     """An RRset whose signature holds: the RRset with bounded TTL, and what the signature says.
 
     `wildcard` is the closest encloser where the RRset was expanded from a wildcard (RFC 4035

@@ -15,7 +15,9 @@ from the top, each by the keys of the zone proven last:
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from anchord.model import names, rdtypes
 from anchord.model.chain import Link
@@ -127,8 +129,7 @@ def _flight(zone: Name, between: list[Name], is_signer: bool) -> tuple[Question,
 # ------------ Is there a cut? ------------
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(msgspec.Struct, frozen=True):
     """A DS answer that proved nothing, and why."""
 
     flaws: tuple[Flaw, ...]

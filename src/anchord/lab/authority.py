@@ -5,7 +5,7 @@ section 3); whoever asked without DO loses them later. An alias is answered with
 follow it is the asker's business.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.names import MAX_NAME, Name

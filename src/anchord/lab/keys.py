@@ -8,13 +8,14 @@ without implementing it.
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 
+import msgspec
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from msgspec.structs import replace
 
 from anchord.model.names import Name
 from anchord.wire.rdata import key_tag
@@ -43,8 +44,7 @@ SHA384 = 4
 Sign = Callable[[bytes], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """A key pair. `public` is the Public Key field of the DNSKEY, `sign` signs octets."""
 
     algorithm: int

@@ -4,7 +4,7 @@ It shares nothing with the engine that judges its work, so that no mistake of on
 the same mistake of the other; dnspython and BIND's dnssec-verify check it in the tests.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from anchord.model import names, rdtypes
 from anchord.model.names import Name

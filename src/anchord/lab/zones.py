@@ -10,6 +10,8 @@ import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+import msgspec
+
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.ede import Ede
 from anchord.model.names import Name
@@ -42,8 +44,7 @@ class Window:
     expiration: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """What a zone's servers say to a question.
 
     `alias` is the name at which a CNAME or DNAME says to go on, `referral` the cut at which another

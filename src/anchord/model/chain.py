@@ -1,7 +1,8 @@
 """What was proven by what: the links of a chain of trust, for `trace`, `query` and the API."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from .names import Name
 from .response import RRset
@@ -10,8 +11,7 @@ if TYPE_CHECKING:
     from .verdict import Flaw, Status
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """One step from a zone's parent, or from a trust anchor, into the zone.
 
     `ds` is the DS RRset that the step rests on, `anchored` tells that it is a configured trust

@@ -1,8 +1,9 @@
 """Time: the wall clock for signatures, and a clock that never jumps for TTLs and timers."""
 
 import time
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 
 class Clock(Protocol):
@@ -27,8 +28,7 @@ class SystemClock:
         return _boot_time()
 
 
-@dataclass(frozen=True, slots=True)
-class FixedWallClock:
+class FixedWallClock(msgspec.Struct, frozen=True):
     """`dnssec.time`: signatures are judged as of `at`, seconds since 1970; all else runs on."""
 
     at: int

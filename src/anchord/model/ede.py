@@ -1,7 +1,8 @@
 """Extended DNS Errors (RFC 8914 and the IANA registry)."""
 
-from dataclasses import dataclass
 from enum import IntEnum
+
+import msgspec
 
 
 class EdeCode(IntEnum):
@@ -58,8 +59,7 @@ _NAMES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Ede:
+class Ede(msgspec.Struct, frozen=True):
     """One Extended DNS Error: the INFO-CODE (0 to 65535) and the EXTRA-TEXT."""
 
     code: int

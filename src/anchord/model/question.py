@@ -1,7 +1,8 @@
 """A question, and what the client that asks it wants to see."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from . import names, rdtypes
 from .names import Name
@@ -22,8 +23,7 @@ class Question(NamedTuple):
         return f"{names.to_text(self.name)} {rdtypes.to_text(self.rdtype)}"
 
 
-@dataclass(frozen=True, slots=True)
-class ClientFlags:
+class ClientFlags(msgspec.Struct, frozen=True):
     """What the client wants to see. Never part of validation, never part of a cache's key.
 
     `recursion_desired` and `checking_disabled` are RD and CD (RFC 1035, RFC 4035 section 3.2.2),

@@ -1,14 +1,13 @@
 """What an upstream said: records and responses that nobody has believed yet."""
 
-from dataclasses import dataclass
+import msgspec
 
 from .ede import Ede
 from .names import Name
 from .question import Question
 
 
-@dataclass(frozen=True, slots=True)
-class RRset:
+class RRset(msgspec.Struct, frozen=True):
     """Records of one name and type, with the RRSIGs that cover them.
 
     `name` is the key, `owner` the spelling that was received. `ttl` and `signature_ttl` are in
@@ -30,8 +29,7 @@ class RRset:
         return self.owner or self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """An upstream's reply to `question`: hearsay until the engine has judged it.
 
     Only class IN is kept; the additional section is not. `upstream` names who said it, for people;
@@ -49,8 +47,7 @@ class Response:
     is_authenticated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Unanswered:
+class Unanswered(msgspec.Struct, frozen=True):
     """No usable response to `question` could be had: a value, so that the engine decides.
 
     `edes` say why, the most specific first (22, 23, 24 and what the upstreams said).

@@ -1,7 +1,8 @@
 """What the engine says: a status with its reasons, and the answer that may reach a client."""
 
-from dataclasses import dataclass, field
 from enum import IntEnum
+
+import msgspec
 
 from .chain import Link
 from .ede import Ede, EdeCode
@@ -39,8 +40,7 @@ def weakest(*statuses: Status) -> Status:
     return max(statuses, default=Status.SECURE)
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
+class Flaw(msgspec.Struct, frozen=True):
     """Why something is not secure: a sentence for people, and the facts that it rests on.
 
     `name` is the zone or owner concerned. `facts` are pairs such as ("key_tag", 20326).
@@ -73,8 +73,7 @@ _REMEDIES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """The engine's judgement of one response.
 
     `flaws` explain a failure, or inform on an insecure answer; the most specific first. `chain`
@@ -86,16 +85,14 @@ class Verdict:
     chain: tuple[Link, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(msgspec.Struct, frozen=True):
     """An RRset with its own status. Its TTL is already bounded by RFC 4035 section 5.3.3."""
 
     rrset: RRset
     status: Status
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """The only thing that can reach a client: records that have a verdict.
 
     `ttl` is the number of seconds for which the whole may be kept. `edes` are codes that are no
@@ -111,4 +108,4 @@ class Answer:
     ttl: int
     edes: tuple[Ede, ...] = ()
     nxname: bool = False
-    upstream: str = field(default="", compare=False)
+    upstream: str = ""

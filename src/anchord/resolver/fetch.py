@@ -17,9 +17,10 @@ import logging
 import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import trio
+from msgspec.structs import replace
 
 from anchord.dnssec.classify import tell
 from anchord.dnssec.limits import Limits

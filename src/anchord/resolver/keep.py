@@ -9,9 +9,9 @@ of one moment.
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from anchord.cache import persist
 from anchord.cache.persist import Heard

@@ -13,12 +13,13 @@ Whatever the data say or the world does, there is an `Answer` at the end.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
 import msgspec
 import trio
+from msgspec.structs import replace
 
 from anchord.cache.persisted import Evidence
 from anchord.cache.policy import bounded

@@ -11,9 +11,11 @@ and nobody else anything.
 """
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from anchord.cache.store import Entry
 from anchord.model import rcodes

@@ -7,7 +7,7 @@ reading, names are decompressed for every type of the table. Types that are not 
 their RDATA pass through untouched. That is also true of A6, which is historic (RFC 6563).
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from anchord.model import rdtypes
 
@@ -15,8 +15,7 @@ from .errors import FormError
 from .name import Known, read_name
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """How the RDATA of a type are built: before each name a head, after the last one a tail.
 
     `heads` and `tail` are numbers of octets; a `tail` of None is of any length. `strings` is the

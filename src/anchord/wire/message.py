@@ -5,8 +5,9 @@ module, a Response or a FormError. Replies to clients are written in `reply`.
 """
 
 import struct
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from anchord.model import rcodes, rdtypes
 from anchord.model.ede import Ede, EdeCode
@@ -35,8 +36,7 @@ _HEADER = struct.Struct("!6H")
 # ------------ Queries of clients ------------
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """A well-formed client query that asks one question of class IN.
 
     `question_wire` is the question section as it came: its spelling is echoed (and compressed
@@ -50,8 +50,7 @@ class Query:
     edns: Edns | None
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(msgspec.Struct, frozen=True):
     """A query that is answered with a code at once: malformed, or asking what nobody may ask.
 
     `question_wire` and `edns` are there where they could be read.

@@ -1,7 +1,8 @@
 """EDNS(0) (RFC 6891): the OPT record, and the options that anchord reads or writes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from anchord.model.ede import Ede
 
@@ -24,8 +25,7 @@ SMALLEST_PAYLOAD = 512
 # ------------ The OPT record ------------
 
 
-@dataclass(frozen=True, slots=True)
-class Edns:
+class Edns(msgspec.Struct, frozen=True):
     """What an OPT record says. `payload` is at least 512."""
 
     payload: int

@@ -6,8 +6,9 @@ do not fit the type; nothing is repaired or guessed.
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import count
+
+import msgspec
 
 from anchord.model import rdtypes
 from anchord.model.names import Name
@@ -16,8 +17,7 @@ from .errors import FormError
 from .name import read_name
 
 
-@dataclass(frozen=True, slots=True)
-class Dnskey:
+class Dnskey(msgspec.Struct, frozen=True):
     """A DNSKEY (RFC 4034 section 2)."""
 
     flags: int
@@ -48,8 +48,7 @@ class Dnskey:
         return bool(self.flags & 0x0001)
 
 
-@dataclass(frozen=True, slots=True)
-class Ds:
+class Ds(msgspec.Struct, frozen=True):
     """A DS (RFC 4034 section 5)."""
 
     key_tag: int
@@ -58,8 +57,7 @@ class Ds:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Rrsig:
+class Rrsig(msgspec.Struct, frozen=True):
     """An RRSIG (RFC 4034 section 3). `signer` is a key in lower case.
 
     `signed_head` is what is signed before the records: the RDATA up to the signature, the signer
@@ -78,16 +76,14 @@ class Rrsig:
     signed_head: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Nsec:
+class Nsec(msgspec.Struct, frozen=True):
     """An NSEC (RFC 4034 section 4). `next_name` is a key in lower case."""
 
     next_name: Name
     types: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Nsec3:
+class Nsec3(msgspec.Struct, frozen=True):
     """An NSEC3 (RFC 5155 section 3)."""
 
     hash_algorithm: int
@@ -103,8 +99,7 @@ class Nsec3:
         return bool(self.flags & 0x01)
 
 
-@dataclass(frozen=True, slots=True)
-class Soa:
+class Soa(msgspec.Struct, frozen=True):
     """An SOA's names and numbers (RFC 1035 section 3.3.13), times in seconds."""
 
     mname: Name

@@ -1,12 +1,12 @@
 """The cache as a file: what comes back is what was written, and anything else is told and left."""
 
 import hashlib
-from dataclasses import replace
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from anchord.cache import persist
 from anchord.cache.persist import Document, Heard, UnusableFileError

@@ -1,8 +1,7 @@
 """Denials: proven by whoever holds the name, or not at all."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from anchord.dnssec.anchors import NegativeAnchor
 from anchord.dnssec.limits import Limits

@@ -1,6 +1,6 @@
 """What should be mended although it holds."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from anchord.config.anchors import read
 from anchord.dnssec.advice import advice

@@ -1,10 +1,9 @@
 """Which records are evidence at all, before any signature is checked."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from anchord.dnssec.denial import collect_evidence
 from anchord.lab.denial import nsec3_owner

@@ -1,8 +1,7 @@
 """Whole answers: aliases and their ends, and the code that goes with them."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from anchord.lab.plan import Plan
 from anchord.lab.world import World

@@ -1,9 +1,9 @@
 """Which zone holds a name: what lies above an anchor, and proofs that come along."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from anchord.dnssec.anchors import NegativeAnchor
 from anchord.dnssec.asking import AskZone, Context, Work

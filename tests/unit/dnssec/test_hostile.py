@@ -1,8 +1,7 @@
 """Hostile amounts: every limit is crossed, and harms nothing but the question that crosses it."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from anchord.dnssec.asking import Ask, Work
 from anchord.dnssec.engine import validate

@@ -1,9 +1,8 @@
 """From a DS set to a zone's keys: which DS counts, which key it authenticates, and who may say
 that a zone is insecure."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from anchord.dnssec.algorithms import Supported
 from anchord.dnssec.keys import (

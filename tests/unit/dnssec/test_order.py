@@ -1,9 +1,9 @@
 """The order of records, in whatever order a resolver on the way puts them, decides nothing."""
 
 import random
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from anchord.config.anchors import read
 from anchord.dnssec.anchors import trust_anchors

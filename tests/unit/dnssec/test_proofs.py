@@ -1,9 +1,9 @@
 """From claims to proofs: only genuine records count, and junk beside them spoils nothing."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from anchord.dnssec import claims
 from anchord.dnssec.asking import Work

@@ -1,8 +1,7 @@
 """An RRset by itself: who signed it, and whether its name may have it."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from anchord.dnssec.asking import AskZone, Work
 from anchord.dnssec.engine import validate

@@ -1,10 +1,10 @@
 """Whether a signature over an RRset holds: RFC 4035 section 5.3, rule by rule."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from anchord.dnssec.anchors import TrustAnchors
 from anchord.dnssec.asking import Context, Work
@@ -294,7 +294,7 @@ def test_the_original_ttl_is_signed_and_the_received_one_is_not() -> None:
 
 def with_tag(key: Key, **changes: int) -> Key:
     """The key with other flags or protocol, and so with another tag."""
-    return replace(key, **changes)  # type: ignore[arg-type]
+    return replace(key, **changes)
 
 
 def test_a_key_that_the_zone_does_not_have() -> None:

@@ -1,6 +1,6 @@
 """What the splicing adversary has found in the engine, each kept as a test of its own."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from anchord.dnssec.anchors import trust_anchors
 from anchord.dnssec.asking import Context

@@ -1,9 +1,9 @@
 """The walk from a trust anchor down to the zone that holds a name."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from anchord.dnssec.algorithms import Supported
 from anchord.dnssec.anchors import NegativeAnchor

@@ -3,11 +3,11 @@
 import shutil
 import subprocess
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import dns.exception
 import pytest
+from msgspec.structs import replace
 
 from anchord.lab.denial import Compact, Nsec3
 from anchord.lab.keys import derive

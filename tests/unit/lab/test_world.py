@@ -1,7 +1,5 @@
 """The world as a whole: the tree, its anchors, the recursive resolver, and that it is the same."""
 
-from dataclasses import replace
-
 import dns.dnssec
 import dns.flags
 import dns.message
@@ -9,6 +7,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.zone
 import pytest
+from msgspec.structs import replace
 
 from anchord.lab import keys
 from anchord.lab.plan import Plan

@@ -1,10 +1,10 @@
 """When it is worth asking again, and whom."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 import trio
+from msgspec.structs import replace
 
 from anchord.dnssec.limits import Limits
 from anchord.lab.plan import Plan

@@ -1,10 +1,10 @@
 """A question to the upstreams of its route: their order, their failures, and what is passed on."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 import trio
+from msgspec.structs import replace
 
 from anchord.lab.plan import Plan
 from anchord.model import rcodes, rdtypes

@@ -1,9 +1,9 @@
 """What counts as an open block, and what as a filter in disguise."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from anchord.lab.plan import Plan
 from anchord.model import names, rcodes, rdtypes

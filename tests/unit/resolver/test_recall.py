@@ -1,10 +1,10 @@
 """What was kept over a restart is proven again: the same verdicts, without an upstream."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import pytest
 import trio
+from msgspec.structs import replace
 
 from anchord.cache import persist, policy
 from anchord.cache.persist import Heard

@@ -1,7 +1,6 @@
 """One Answer for every client: what each combination of flags and statuses shows of it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import product
 
 import dns.edns
@@ -12,6 +11,7 @@ import dns.rdata
 import dns.rdatatype
 import dns.rrset
 import pytest
+from msgspec.structs import replace
 
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.ede import Ede, EdeCode

@@ -1,9 +1,8 @@
 """The walk from question to answer: what is said, in which of the five states, and for how long."""
 
-from dataclasses import replace
-
 import pytest
 import trio
+from msgspec.structs import replace
 
 from anchord.dnssec.anchors import NegativeAnchor, TrustAnchors
 from anchord.lab.plan import Plan

@@ -1,9 +1,10 @@
 """The memo of exact queries: what it may keep, and for how long."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import dns.message
 import pytest
+from msgspec.structs import replace
 
 from anchord.cache.store import AnswerCache
 from anchord.model.ede import Ede, EdeCode

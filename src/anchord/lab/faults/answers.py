@@ -1,7 +1,8 @@
 """What servers, or a resolver in between, make of answers: signed data that others touched."""
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from anchord.lab import authority
 from anchord.lab.zones import Reply, Zone, absolute, is_within

@@ -1,6 +1,6 @@
 """What the parent says of a zone: its DS set, and how the question for it is answered."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from anchord.lab import authority
 from anchord.lab.sign import sign_rrset

@@ -1,7 +1,9 @@
 """Denials that are missing, wrong, or prove something else."""
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from anchord.lab import authority
 from anchord.lab.denial import Chain, Nsec3
@@ -280,4 +282,4 @@ def both_salts(zone: Zone, salt: str) -> None:
 def _with_salt(zone: Zone, salt: str) -> Zone:
     """The zone as it would be under another salt."""
     chain: Chain | OnlineChain = signed_chain(zone, Nsec3(salt=bytes.fromhex(salt)))
-    return replace(zone, chain=chain, answer_faults=[])
+    return dataclasses.replace(zone, chain=chain, answer_faults=[])

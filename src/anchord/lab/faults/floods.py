@@ -4,8 +4,9 @@ Each of these was a denial of service in a validator once. What is too much stan
 good, so that whoever looks at the first few alone finds nothing.
 """
 
-from dataclasses import replace
 from hashlib import shake_256
+
+from msgspec.structs import replace
 
 from anchord.lab.keys import SHA256, forged_key
 from anchord.lab.zones import Reply, Zone

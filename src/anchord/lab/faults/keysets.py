@@ -1,8 +1,9 @@
 """DNSKEY sets that are not as they should be, and keys in uncommon but good order."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import count
+
+from msgspec.structs import replace
 
 from anchord.lab.keys import REVOKE, SECURE_ENTRY_POINT, ZONE_KEY, Key, derive
 from anchord.lab.sign import sign_rrset

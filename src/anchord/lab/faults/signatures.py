@@ -1,7 +1,8 @@
 """Signatures that are wrong, missing, or say what is not true; and data that nobody signed."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from anchord.lab.keys import derive
 from anchord.lab.sign import sign_rrset
