@@ -20,7 +20,7 @@ from anchord.dane.pkix import Trust
 from anchord.dane.probe import Prober
 from anchord.dane.results import CheckResult, MailResult, TlsaResult
 from anchord.dane.smtp import check_domain
-from anchord.dane.summary import tlsa_result
+from anchord.dane.summary import shortened, tlsa_result
 from anchord.model.errors import AnchordError
 from anchord.model.question import ClientFlags
 from anchord.wire.aging import ttl_offsets
@@ -211,8 +211,9 @@ class Api:
         if waiting.cancelled_caught:
             raise ProblemError(503, "too many checks at once", [("Retry-After", "10")])
         try:
-            checker = Checker(self.resolver, await self._roots(), prober)
-            return _json(await work(checker))
+            result = await work(Checker(self.resolver, await self._roots(), prober))
+            reply = _json(result)
+            return reply if len(reply.body) <= self.limits.answer else _json(shortened(result))
         finally:
             self._places.release()
 

@@ -13,6 +13,10 @@ class Limits:
     body: int = 65536
     """A chain of certificates in PEM has ten thousand, a DNS message at most 65,535."""
 
+    answer: int = 1_048_576
+    """What a check may tell: beyond this, certificates are left out. A usual one has ten thousand;
+    a hostile domain has hundreds of addresses, with chains and records as long as can be."""
+
     connections: int = 64
     """Connections of one listener. For one more, the one idle longest must go."""
 

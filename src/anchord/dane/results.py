@@ -95,7 +95,10 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A certificate as it was presented. `sha256` is its fingerprint."""
+    """A certificate as it was presented. `sha256` is its fingerprint.
+
+    `names` and `pem` are empty where the whole chain would be too long.
+    """
 
     subject: str
     issuer: str

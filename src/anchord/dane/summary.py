@@ -1,6 +1,7 @@
 """From what was found and judged to what is told: the results of addresses and services."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from anchord.model.ede import Ede
 from anchord.model.verdict import Status
@@ -18,6 +19,7 @@ from .results import (
     CheckResult,
     Duty,
     ExtendedError,
+    MailResult,
     Matched,
     Pkix,
     Record,
@@ -29,6 +31,13 @@ from .tlsa import Tlsa
 
 OLD_VERSIONS = ("SSLv3", "TLSv1", "TLSv1.1")
 """What servers should no longer speak (RFC 8996)."""
+
+MOST_SHOWN = 10
+"""Certificates of a chain that are shown: no path has more (`path.LONGEST_PATH`)."""
+
+SHOWN_OCTETS = 32_768
+"""Octets of certificates that are shown whole. Chains of three have five thousand; TLS lets a
+server send a hundred thousand, and a hostile domain has hundreds of servers."""
 
 
 # ------------ One address ------------
@@ -67,6 +76,8 @@ def seen(
     result = settled(found, is_mail=is_mail) or (Result.MATCH if judgement.fit else Result.MISMATCH)
     flaw = judgement.flaw if result is Result.MISMATCH else None
     warnings = list(judgement.warnings)
+    if len(chain) > MOST_SHOWN:
+        warnings.append(f"it presents {len(chain)} certificates: the first {MOST_SHOWN} are shown")
     if presented.tls_version in OLD_VERSIONS:
         warnings.append(f"it speaks {presented.tls_version}, which most clients refuse")
     return AddressResult(
@@ -80,7 +91,7 @@ def seen(
             _record(record, reason, is_mail=is_mail)
             for record, reason in zip(found.records, judgement.reasons, strict=True)
         ),
-        chain=tuple(map(_shown, chain)),
+        chain=_shown_chain(chain),
         pkix=_pkix(judgement),
         tls_version=presented.tls_version,
         sni=target.sni,
@@ -96,6 +107,21 @@ def _pkix(judgement: Judgement) -> Pkix:
             return Pkix(False, flaw.text)
         case None:
             return Pkix(None, "nobody was asked")
+
+
+def _shown_chain(chain: Sequence[Certificate]) -> tuple[Shown, ...]:
+    """The certificates, the later ones without what is long in them where all of it is too long."""
+    left = SHOWN_OCTETS
+    shown = []
+    for certificate in chain[:MOST_SHOWN]:
+        left -= len(certificate.der)
+        whole = _shown(certificate)
+        shown.append(whole if left >= 0 else _briefly(whole))
+    return tuple(shown)
+
+
+def _briefly(shown: Shown) -> Shown:
+    return replace(shown, names=(), pem="")
 
 
 def _shown(certificate: Certificate) -> Shown:
@@ -171,6 +197,25 @@ def tlsa_result(found: Found, *, is_mail: bool = False) -> TlsaResult:
         addresses=found.host.addresses,
         extended_dns_errors=extended(found.edes),
         warnings=(*found.warnings, *_about_records(found, is_mail=is_mail)),
+    )
+
+
+def shortened(result: CheckResult | MailResult) -> CheckResult | MailResult:
+    """The same without what is long: of each address the result alone, no certificate whole."""
+    left_out = (
+        "too long to be told whole: certificates and the details of addresses are left out",
+    )
+    if isinstance(result, MailResult):
+        hosts = tuple(map(_short, result.mx))
+        return replace(result, mx=hosts, warnings=(*result.warnings, *left_out))
+    return replace(_short(result), warnings=(*result.warnings, *left_out))
+
+
+def _short(check: CheckResult) -> CheckResult:
+    return replace(
+        check,
+        addresses=tuple(replace(one, records=(), chain=()) for one in check.addresses),
+        chain=tuple(map(_briefly, check.chain)),
     )
 
 

@@ -327,6 +327,20 @@ async def test_checks_wait_for_their_turn_and_not_for_ever() -> None:
             assert [await statuses.receive() for _ in range(2)] == [200] * 2
 
 
+async def test_an_answer_that_would_be_too_long_comes_without_certificates(lab: Running) -> None:
+    world = world_of_now(*lab.plans, *ZONES)
+    limits = Limits(answer=5000)
+    async with resolver_over(world) as resolver, open_api(resolver, limits=limits) as client:
+        check = (await client.post("/v1/dane", where("ee", lab))).json
+        mail = (await client.post("/v1/dane/smtp", {"domain": "mail-null.tls.lab"})).json
+    assert (check["result"], check["addresses"][0]["result"]) == ("match", "match")
+    assert [one["pem"] for one in check["chain"]] == ["", "", ""]
+    assert len(check["chain"][0]["sha256"]) == 64
+    assert (check["addresses"][0]["chain"], check["addresses"][0]["records"]) == ([], [])
+    assert "too long" in check["warnings"][-1]
+    assert not any("too long" in warning for warning in mail["warnings"])
+
+
 async def test_roots_that_cannot_be_used_are_told(lab: Running) -> None:
     async with (
         resolver_over(world_of_now(*lab.plans, *ZONES)) as resolver,

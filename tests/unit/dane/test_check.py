@@ -2,23 +2,26 @@
 
 import ipaddress
 import ssl
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import trio
 from cryptography import x509
+from trio.testing import MockClock
 
 from anchord.dane.certificate import Certificate, is_within_constraints
 from anchord.dane.check import Checker, Request
 from anchord.dane.lookup import MOST_ADDRESSES, find
 from anchord.dane.names import host_from_text
 from anchord.dane.probe import Limits, Prober, Target, Unreachable
-from anchord.dane.results import Result
+from anchord.dane.results import CheckResult, Result, as_json
 from anchord.dane.roots import load_roots
 from anchord.dane.smtp import MOST_HOSTS, check_domain
 from anchord.dane.srv import MOST_TARGETS, check_srv
-from anchord.lab.chains import CHAINS, issue, record_of
+from anchord.dane.summary import MOST_SHOWN, SHOWN_OCTETS, shortened
+from anchord.lab.chains import CHAINS, Holder, issue, record_of
 from anchord.lab.plan import Plan
 from anchord.lab.services import Service, start_service
 from anchord.model import names
@@ -59,7 +62,9 @@ async def test_a_chain_proves_nothing_where_the_records_are_bogus() -> None:
 # ------------ Limits ------------
 
 
-async def test_a_check_ends_with_its_limit_however_many_addresses_hang() -> None:
+async def test_a_check_ends_with_its_limit_however_many_addresses_hang(
+    patient_clock: MockClock,
+) -> None:
     async with trio.open_nursery() as nursery:
         hanging = Service(CHAIN, {}, conduct="hangs")
         port = await start_service(nursery, hanging)
@@ -69,17 +74,18 @@ async def test_a_check_ends_with_its_limit_however_many_addresses_hang() -> None
         plan = zone(f"{addresses}\n_{port}._tcp.host TLSA {RECORD}")
         upstream = WorldUpstream(world_of_now(plan))
         async with resolver_over(world_of_now(plan), [upstream]) as resolver:
-            limits = Limits(address=0.4, check=0.6, at_once=1)
+            limits = Limits(address=40, check=60, at_once=1)
             checker = Checker(resolver, NO_TRUST, Prober(limits))
-            began = trio.current_time()
-            check = await checker.check(Request(service(HOST, port)))
-            took = trio.current_time() - began
+            found = await find(resolver, service(HOST, port))
+            began = patient_clock.current_time()
+            check = await checker.check_found(found, Request(service(HOST, port)))
+            took = patient_clock.current_time() - began
         nursery.cancel_scope.cancel()
     assert check.result is Result.UNREACHABLE
-    assert took < 2
+    assert took == pytest.approx(60)
     reasons = [one.reason for one in check.addresses]
-    assert len(reasons) == 4
-    assert reasons.count("the whole check takes more than 0.6 seconds") == 3
+    assert reasons.count("it takes more than 40 seconds") == 1
+    assert reasons.count("the whole check takes more than 60 seconds") == 3
 
 
 async def test_no_more_addresses_are_used_than_the_limit_says() -> None:
@@ -110,6 +116,41 @@ async def test_an_mx_record_that_cannot_be_read_is_passed_over() -> None:
     async with checker_over(plan) as checker:
         mail = await check_domain(checker, names.from_text("z.lab"), port=1)
     assert [check.host for check in mail.mx] == [HOST]  # the root among others is no null MX
+
+
+async def verified(*chain: Holder) -> CheckResult:
+    plan = zone(f"host A 192.0.2.1\n_443._tcp.host TLSA {RECORD}")
+    async with checker_over(plan) as checker:
+        return await checker.verify(Request(service(HOST)), [holder.der for holder in chain])
+
+
+async def test_no_more_certificates_are_shown_than_a_path_can_have() -> None:
+    check = await verified(*[CHAIN.leaf] * (MOST_SHOWN + 1))
+    assert (check.result, len(check.chain)) == (Result.MATCH, MOST_SHOWN)
+    assert any(f"presents {MOST_SHOWN + 1} certificates" in warning for warning in check.warnings)
+
+
+async def test_certificates_that_are_too_long_are_told_of_and_not_shown() -> None:
+    long = issue("long", names=[f"{number:060}.example" for number in range(400)], is_ca=True)
+    assert SHOWN_OCTETS / 2 < len(long.der) < SHOWN_OCTETS
+    check = await verified(CHAIN.leaf, long, long)
+    assert [bool(one.pem) for one in check.chain] == [True, True, False]
+    assert [len(one.names) for one in check.chain] == [1, 400, 0]
+    assert check.chain[2].sha256 == check.chain[1].sha256
+
+
+async def test_what_the_most_hostile_domain_has_told_of_it_stays_within_bounds() -> None:
+    """Every host, address, certificate and record as long as they can be."""
+    check = await verified(CHAIN.leaf, *[issue("x" * 64)] * (MOST_SHOWN - 1))
+    shown = tuple(replace(one, subject="x" * 160, issuer="x" * 160) for one in check.chain)
+    record = replace(check.records[0], data="ab" * 65_000)
+    address = replace(check.addresses[0], records=(record,), chain=shown, reason="x" * 200)
+    host = replace(check, records=(record,), chain=shown, addresses=(address,) * MOST_ADDRESSES)
+    async with checker_over(zone("@ MX 0 .")) as checker:
+        mail = await check_domain(checker, names.from_text("z.lab"))
+    mail = replace(mail, mx=(host,) * MOST_HOSTS)
+    assert len(as_json(mail)) > 30_000_000
+    assert len(as_json(shortened(mail))) < 3_000_000
 
 
 # ------------ Names ------------
