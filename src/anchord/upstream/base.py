@@ -13,7 +13,7 @@ from typing import Protocol
 from anchord.model.ede import Ede, EdeCode
 from anchord.model.errors import AnchordError
 
-from .pool import RoundTrip
+from .pool import IdleTime, RoundTrip
 
 
 class Upstream(Protocol):
@@ -61,6 +61,7 @@ class Counters:
     hedges: int = 0
     last_error: str = ""
     round_trip: RoundTrip = field(default_factory=RoundTrip)
+    idle: IdleTime = field(default_factory=IdleTime)
 
     def snapshot(self) -> dict[str, int | float | str]:
         """All of it under names for people; round trips in milliseconds."""
@@ -78,6 +79,8 @@ class Counters:
             "hedges": self.hedges,
             "rtt_p50_ms": round(self.round_trip.quantile(0.5) * 1000, 1),
             "rtt_p95_ms": round(self.round_trip.quantile(0.95) * 1000, 1),
+            "idle_limit_s": round(self.idle.limit, 1),
+            "idle_cut_s": round(self.idle.cut or 0, 1),
             "last_error": self.last_error,
         }
 

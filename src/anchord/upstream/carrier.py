@@ -67,6 +67,10 @@ class Carrier(Protocol):
         """Whether the peer takes more queries. It may still answer those that it has."""
 
     @property
+    def keepalive(self) -> float | None:
+        """Seconds that the server says it keeps an idle connection (RFC 7828), where it does."""
+
+    @property
     def has_unsent(self) -> bool:
         """Whether `send` has to be called."""
 

@@ -17,7 +17,7 @@ from anchord.net.race import in_words
 from .base import Counters, Kind
 from .carrier import CLOSED, Carrier, EndedError, Fault
 from .matching import is_error_without_question, repeats_question
-from .pool import RoundTrip, State, Usage
+from .pool import State, Usage
 
 
 @dataclass(eq=False, slots=True)
@@ -60,18 +60,16 @@ class Connection:
     def __init__(
         self,
         carrier: Carrier,
-        round_trip: RoundTrip,
         counters: Counters,
         *,
-        idle_limit: float,
         on_doubt: "Callable[[Connection], None]",
         on_return: Callable[[Waiter, Fault], None],
     ) -> None:
         self.usage = Usage(used_at=trio.current_time())
         self._carrier = carrier
-        self._round_trip = round_trip
+        self._round_trip = counters.round_trip
+        self._idle = counters.idle
         self._counters = counters
-        self._idle_limit = idle_limit
         self._on_doubt = on_doubt
         self._on_return = on_return
         self._waiting: dict[int, tuple[Waiter, float]] = {}
@@ -183,21 +181,32 @@ class Connection:
             while not self._is_done:
                 state, look_again = self._judge(trio.current_time())
                 if state is State.DOUBTED and not self._is_retired:
+                    self._idle.was_cut(self.usage.idle_before)
                     self._on_doubt(self)
                 elif state is State.IDLE:
+                    self._idle.was_kept()
                     return
                 with trio.CancelScope(deadline=look_again) as self._alarm:
                     await self._read_on()
         except EndedError as error:
+            self._learn_of_end()
             self._fault = error.fault
         except OSError as error:
+            self._learn_of_end()
             self._fault = _broken(error)
+
+    def _learn_of_end(self) -> None:
+        """The server may have ended the connection for having been idle."""
+        idle = trio.current_time() - self.usage.used_at
+        self._idle.was_cut(self.usage.idle_before if self._waiting else idle)
 
     async def _read_on(self) -> None:
         """Reads until the connection is to be judged (cancelled then), or is done."""
         while not self._is_done:
             came = await self._carrier.receive()
             now = trio.current_time()
+            if not (self._carrier.is_open or self._waiting):
+                self._learn_of_end()
             if came or not self._waiting:
                 self.usage.heard(now)
             else:
@@ -205,6 +214,9 @@ class Connection:
                 self._look_again(now)
             for number, result in came:
                 self._take(number, result, now)
+            if self._carrier.keepalive is not None:
+                self._idle.announced(self._carrier.keepalive)
+                self._look_again(now)
             self._is_retired = self._is_retired or not self._carrier.is_open
             self._wake_writer()
             if self._waiting:
@@ -249,7 +261,7 @@ class Connection:
             now,
             in_flight=len(self._waiting),
             patience=self._round_trip.patience,
-            idle_limit=self._idle_limit,
+            idle_limit=self._idle.limit,
         )
 
 

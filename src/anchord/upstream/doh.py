@@ -62,6 +62,7 @@ class HttpCarrier:
     """As `Carrier`, over a connection of HTTP/2 or HTTP/3."""
 
     answers_once = True
+    keepalive = None
 
     def __init__(self, connection: HttpConnection, resource: Resource) -> None:
         self._connection = connection

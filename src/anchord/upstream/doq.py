@@ -9,7 +9,7 @@ from anchord.net.identity import TlsError
 from anchord.net.quic import QuicChannel
 from anchord.net.quic_events import Cut, Event, Piece
 from anchord.wire.framing import LONGEST_MESSAGE, frame
-from anchord.wire.message import HEADER, carries_option
+from anchord.wire.message import HEADER, find_option
 from anchord.wire.options import OPTION_KEEPALIVE
 
 from .base import Kind
@@ -26,6 +26,7 @@ class DoqCarrier:
     """As `Carrier`, over a QUIC channel whose peer has chosen `doq`."""
 
     answers_once = True
+    keepalive = None
 
     def __init__(self, channel: QuicChannel) -> None:
         self.has_unsent = False
@@ -109,7 +110,7 @@ class DoqCarrier:
             raise self._breach("a stream without exactly one message")
         if message[:2] != b"\0\0":
             raise self._breach("a message with an id")
-        if carries_option(message, OPTION_KEEPALIVE):
+        if find_option(message, OPTION_KEEPALIVE) is not None:
             raise self._breach("a message with a keepalive option")
         return message
 

@@ -1,10 +1,14 @@
-"""DNS over TCP and TLS: messages behind their lengths, replies found by their ids (RFC 7766)."""
+"""DNS over TCP and TLS: messages behind their lengths, replies found by their ids (RFC 7766).
+
+The first query of a connection asks how long the server keeps it when idle (RFC 7828).
+"""
 
 import secrets
 
 from anchord.net.tcp import Channel
 from anchord.wire.framing import Unframer, frame
-from anchord.wire.message import HEADER
+from anchord.wire.message import HEADER, find_option, with_keepalive
+from anchord.wire.options import OPTION_KEEPALIVE
 
 from .base import Kind
 from .carrier import CLOSED, EndedError, Fault
@@ -22,6 +26,8 @@ class FramedCarrier:
         self.has_unsent = False
         self._channel = channel
         self._unframer = Unframer()
+        self.keepalive: float | None = None
+        self._has_asked = False
         self._outbox: list[bytes] = []
         self._in_use: set[int] = set()
 
@@ -31,6 +37,9 @@ class FramedCarrier:
         while identifier in self._in_use:
             identifier = secrets.randbits(16)
         self._in_use.add(identifier)
+        if not self._has_asked:
+            self._has_asked = True
+            query = with_keepalive(query)
         self._outbox.append(frame(with_id(query, identifier)))
         self.has_unsent = True
         return identifier
@@ -53,6 +62,10 @@ class FramedCarrier:
         messages = self._unframer.feed(data)
         if any(len(message) < HEADER for message in messages):
             raise EndedError(_NO_DNS)
+        for message in messages:
+            option = find_option(message, OPTION_KEEPALIVE)
+            if option is not None and len(option) == 2:
+                self.keepalive = int.from_bytes(option) / 10
         return [(int.from_bytes(message[:2]), message) for message in messages]
 
     def acknowledge(self) -> None:

@@ -9,7 +9,19 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 IDLE_LIMIT = 8.0
-"""Seconds after which an idle connection is closed: public servers cut theirs after 8 to 11."""
+"""Seconds after which an idle connection is closed where nothing is known of the server: public
+ones cut theirs after 8 to 11."""
+
+SHORTEST_IDLE, LONGEST_IDLE = 0.1, 30.0
+"""Seconds that an idle connection is kept at least and at most, whatever a server does and says. A
+page's next question comes within the first; routers forget connections after the second."""
+
+BELOW_THE_CUT = 0.8
+"""The share of a server's own limit after which an idle connection is closed."""
+
+KEPT_UNTIL_RELEARNT = 32
+"""Connections closed at the limit in a row after which a cut is forgotten: it may have been a
+restart."""
 
 SHORTEST_PATIENCE = 0.3
 """Seconds that a used connection may be silent at least: servers look up cold names meanwhile."""
@@ -61,6 +73,45 @@ class RoundTrip:
         return max(4 * (self.smoothed or 0.0), SHORTEST_PATIENCE)
 
 
+class IdleTime:
+    """How long connections to one server may be idle: by what it does, and by what it says.
+
+    `cut` is the shortest time in seconds after which it has ended an idle connection, where it has.
+    """
+
+    def __init__(self, limit: float = IDLE_LIMIT) -> None:
+        self.cut: float | None = None
+        self._limit = limit
+        self._kept = 0
+
+    @property
+    def limit(self) -> float:
+        """Seconds after which an idle connection is to be closed."""
+        learnt = self._limit if self.cut is None else min(self._limit, self.cut * BELOW_THE_CUT)
+        return max(learnt, SHORTEST_IDLE)
+
+    def announced(self, seconds: float) -> None:
+        """The server says how long it keeps idle connections (RFC 7828)."""
+        self._limit = min(seconds * BELOW_THE_CUT, LONGEST_IDLE)
+
+    def was_cut(self, idle: float) -> None:
+        """The server has ended a connection that was idle for so long."""
+        if idle >= SHORTEST_IDLE:  # else it was not for being idle
+            self.cut = idle if self.cut is None else min(self.cut, idle)
+            self._kept = 0
+
+    def was_kept(self) -> None:
+        """A connection was idle up to the limit, and there all the time."""
+        self._kept += 1
+        if self._kept >= KEPT_UNTIL_RELEARNT:
+            self.cut = None
+            self._kept = 0
+
+    def forget(self) -> None:
+        """Forgets what the server, or a router on the way, has done."""
+        self.cut = None
+
+
 class State(Enum):
     """What to do with a connection."""
 
@@ -77,17 +128,20 @@ class Usage:
 
     `used_at` is when something was last sent or heard, `answered` how many replies came over it,
     and `silent_since` when the first query was sent after the last reply, or whatever came since.
+    `idle_before` is how long nothing had been sent or heard when that query was sent.
     """
 
     used_at: float
     answered: int = 0
     silent_since: float | None = None
+    idle_before: float = 0.0
 
     def sent(self, now: float) -> None:
         """A query goes out."""
-        self.used_at = now
         if self.silent_since is None:
             self.silent_since = now
+            self.idle_before = now - self.used_at
+        self.used_at = now
 
     def heard(self, now: float) -> None:
         """A reply came in, or nobody waits for one: the peer is alive."""
@@ -101,6 +155,7 @@ class Usage:
         """
         self.used_at = now
         self.silent_since = now
+        self.idle_before = 0.0
 
     def judge(
         self, now: float, *, in_flight: int, patience: float, idle_limit: float

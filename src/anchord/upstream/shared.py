@@ -24,7 +24,7 @@ from .base import Counters, Kind, UpstreamError
 from .carrier import Carrier, Fault, ended
 from .connection import Connection, Waiter
 from .matching import question_of
-from .pool import IDLE_LIMIT, IN_FLIGHT
+from .pool import IN_FLIGHT
 
 CONNECT_LIMIT = 3.0
 """Seconds until a connection must stand, its TLS handshake included: clients wait about five."""
@@ -46,14 +46,12 @@ class SharedUpstream:
         nursery: trio.Nursery,
         *,
         is_encrypted: bool,
-        idle_limit: float = IDLE_LIMIT,
     ) -> None:
         self.is_encrypted = is_encrypted
         self.counters = Counters()
         self._url = url
         self._open_carrier = open_carrier
         self._nursery = nursery
-        self._idle_limit = idle_limit
         self._queue: dict[Waiter, None] = {}
         self._current: Connection | None = None
         self._is_opening = False
@@ -210,9 +208,7 @@ class SharedUpstream:
         self._is_opening = False
         self._current = Connection(
             carrier,
-            self.counters.round_trip,
             self.counters,
-            idle_limit=self._idle_limit,
             on_doubt=self._part_with,
             on_return=self._take_back,
         )

@@ -18,7 +18,16 @@ from anchord.model.response import Response, RRset
 from .embedded import LAYOUTS, decompressed
 from .errors import FormError
 from .name import Known, read_name
-from .options import Edns, padding, read_edes, read_opt, read_options, write_opt
+from .options import (
+    OPTION_KEEPALIVE,
+    Edns,
+    padding,
+    read_edes,
+    read_opt,
+    read_options,
+    write_opt,
+    write_option,
+)
 
 QR, AA, TC, RD, RA, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010
 """The bits of the header's flags (RFC 1035 section 4.1.1, RFC 4035 section 3)."""
@@ -192,6 +201,27 @@ def write_plain_query(question: Question) -> bytes:
     return _HEADER.pack(0, RD, 1, 0, 0, 0) + question.name + _type_and_class(question)
 
 
+def with_keepalive(query: bytes) -> bytes:
+    """A query that `write_query` has written, asking for the idle timeout too (RFC 7828).
+
+    What it had of padding gives way to the option. Only for connections that can be kept, and not
+    for QUIC (RFC 9250 section 5.5.2). A query without EDNS stays as it is.
+    """
+    start = query.rfind(_OPT_HEAD)
+    if not query[11] or start < 0:
+        return query
+    options_at = start + len(write_opt(dnssec_ok=True))
+    asking = write_option(OPTION_KEEPALIVE, b"")
+    head = query[:options_at] + asking
+    padded = padding(len(head), QUERY_PADDING) if query[options_at:] else b""
+    length = len(asking) + len(padded)
+    return head[: options_at - 2] + length.to_bytes(2) + asking + padded
+
+
+_OPT_HEAD = write_opt(dnssec_ok=True)[:-2]
+"""An OPT record of ours, up to the length of its options."""
+
+
 def _type_and_class(question: Question) -> bytes:
     return question.rdtype.to_bytes(2) + b"\0\x01"
 
@@ -242,13 +272,13 @@ def is_truncated(wire: bytes) -> bool:
     return bool(wire[2] & TC >> 8)
 
 
-def carries_option(wire: bytes, code: int) -> bool:
-    """Whether an OPT record of this reply, which is at least a header, holds the EDNS option.
+def find_option(wire: bytes, code: int) -> bytes | None:
+    """The data of an EDNS option in this reply, which is at least a header; None without it.
 
     A reply that cannot be read holds none: whoever reads it will say what is wrong.
     """
     if code.to_bytes(2) not in wire:
-        return False
+        return None
     _, _, questions, *counts = _HEADER.unpack_from(wire)
     known: Known = {}
     position = HEADER
@@ -258,11 +288,12 @@ def carries_option(wire: bytes, code: int) -> bool:
         for _ in range(sum(counts)):
             _, rdtype, _, _, start, position = _read_record(wire, position, known)
             options = wire[start:position] if rdtype == rdtypes.OPT else b""
-            if any(code == found for found, _ in read_options(options)):
-                return True
+            for found, data in read_options(options):
+                if found == code:
+                    return data
     except FormError:
         pass
-    return False
+    return None
 
 
 _Key: TypeAlias = tuple[Name, int, int | None]

@@ -12,7 +12,8 @@ import trio
 
 from anchord.upstream import pool, shared
 from anchord.upstream.base import Kind, UpstreamError
-from anchord.upstream.pool import IDLE_LIMIT
+from anchord.upstream.pool import IDLE_LIMIT, IdleTime
+from anchord.wire.message import with_keepalive
 from support.certificates import DAY, NOW, make
 from support.peers import address_in, query_for, reply_to
 from support.stubborn import Asked, answer, first, hang_up, ignore
@@ -44,7 +45,8 @@ async def test_a_query_is_answered_and_the_id_is_nobodys_business(
 ) -> None:
     server, upstream = await stage.ask(scheme, answer)
     assert address_in(await upstream.exchange(query_for())) == "192.0.2.1"
-    assert server.heard[0][2:] == query_for()[2:]
+    asked = with_keepalive(query_for()) if scheme == "tls" else query_for()
+    assert server.heard[0][2:] == asked[2:]
     if scheme != "tls":
         assert server.heard[0][:2] == b"\0\0"
     assert upstream.counters.handshakes == server.connections == 1
@@ -188,7 +190,7 @@ async def test_an_idle_connection_is_closed_before_the_server_does_it(
 ) -> None:
     assert IDLE_LIMIT == 8.0  # servers cut after 8 to 11 seconds
     server, upstream = await stage.ask(scheme, answer)
-    upstream._idle_limit = 0.1
+    upstream.counters.idle = IdleTime(0.1)
     await upstream.exchange(query_for())
     assert upstream._current is not None
     await trio.sleep(0.2)

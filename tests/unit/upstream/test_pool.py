@@ -1,9 +1,15 @@
 import pytest
 
 from anchord.upstream.pool import (
+    BELOW_THE_CUT,
     IDLE_LIMIT,
+    KEPT_UNTIL_RELEARNT,
+    LONGEST_IDLE,
+    RECENT,
+    SHORTEST_IDLE,
     SHORTEST_PATIENCE,
     SILENCE_LIMIT,
+    IdleTime,
     RoundTrip,
     State,
     Usage,
@@ -31,6 +37,86 @@ def test_slow_servers_get_four_round_trips_smoothed() -> None:
     round_trip.measured(1.0)
     assert round_trip.smoothed == pytest.approx(0.3)
     assert round_trip.patience == pytest.approx(1.2)
+
+
+def test_quantiles_are_of_the_answers_of_late() -> None:
+    round_trip = RoundTrip()
+    assert round_trip.quantile(0.95) == 0
+    for _ in range(RECENT):
+        round_trip.measured(9.0)
+    for number in range(1, RECENT + 1):
+        round_trip.measured(number / RECENT)
+    assert round_trip.quantile(0.5) == 0.5
+    assert round_trip.quantile(0.95) == pytest.approx(0.95, abs=0.01)
+    assert round_trip.quantile(1) == 1
+    assert round_trip.quantile(0) == 1 / RECENT
+    round_trip.forget()
+    assert (round_trip.smoothed, round_trip.quantile(0.5)) == (None, 0)
+
+
+# ------------ Idle connections ------------
+
+
+def test_the_shortest_cut_counts_and_we_stay_below_it() -> None:
+    idle = IdleTime()
+    assert idle.limit == IDLE_LIMIT
+    for cut in (6.0, 5.0, 7.0):
+        idle.was_cut(cut)
+    assert (idle.cut, idle.limit) == (5.0, 5.0 * BELOW_THE_CUT)
+
+
+def test_a_cut_that_comes_later_than_the_limit_changes_nothing() -> None:
+    idle = IdleTime()
+    idle.was_cut(60.0)
+    assert idle.limit == IDLE_LIMIT
+
+
+def test_a_connection_that_ends_at_once_did_not_end_for_being_idle() -> None:
+    idle = IdleTime()
+    idle.was_cut(SHORTEST_IDLE / 2)
+    assert (idle.cut, idle.limit) == (None, IDLE_LIMIT)
+    idle.was_cut(SHORTEST_IDLE)
+    assert idle.limit == SHORTEST_IDLE
+
+
+def test_a_cut_is_forgotten_when_it_does_not_come_again() -> None:
+    idle = IdleTime()
+    idle.was_cut(1.0)
+    for _ in range(KEPT_UNTIL_RELEARNT - 1):
+        idle.was_kept()
+    idle.was_cut(1.0)
+    for _ in range(KEPT_UNTIL_RELEARNT - 1):
+        idle.was_kept()
+    assert idle.limit == BELOW_THE_CUT
+    idle.was_kept()
+    assert (idle.cut, idle.limit) == (None, IDLE_LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("said", "limit"), [(20.0, 16.0), (2.0, 1.6), (0.0, SHORTEST_IDLE), (6553.5, LONGEST_IDLE)]
+)
+def test_what_the_server_says_counts_within_bounds(said: float, limit: float) -> None:
+    idle = IdleTime()
+    idle.announced(said)
+    assert idle.limit == pytest.approx(limit)
+
+
+def test_what_it_does_counts_more_than_what_it_says() -> None:
+    idle = IdleTime()
+    idle.announced(20.0)
+    idle.was_cut(5.0)
+    assert idle.limit == 5.0 * BELOW_THE_CUT
+    idle.forget()
+    assert idle.limit == pytest.approx(16.0)
+
+
+def test_the_time_before_the_first_query_of_a_silence_is_known() -> None:
+    usage = Usage(used_at=100.0, answered=1)
+    usage.sent(107.0)
+    usage.sent(107.2)
+    assert usage.idle_before == 7.0
+    usage.heard_a_part(107.3)
+    assert usage.idle_before == 0
 
 
 def test_an_idle_connection_is_usable_until_the_idle_limit() -> None:

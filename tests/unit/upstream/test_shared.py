@@ -1,6 +1,6 @@
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,10 +14,12 @@ from anchord.upstream import pool, shared
 from anchord.upstream.base import Kind, UpstreamError
 from anchord.upstream.bootstrap import Dialer
 from anchord.upstream.framed import FramedCarrier
-from anchord.upstream.pool import IDLE_LIMIT
+from anchord.upstream.pool import BELOW_THE_CUT, IdleTime
 from anchord.upstream.shared import SharedUpstream
 from anchord.upstream.url import Endpoint, parse
 from anchord.wire.framing import frame
+from anchord.wire.message import find_option, with_keepalive
+from anchord.wire.options import OPTION_KEEPALIVE, keepalive
 from support.certificates import make
 from support.peers import (
     Conduct,
@@ -52,7 +54,7 @@ class Scene:
         await peer.start(self.nursery)
         return peer
 
-    def upstream(self, port: int, *, idle_limit: float = IDLE_LIMIT) -> SharedUpstream:
+    def upstream(self, port: int) -> SharedUpstream:
         scheme = "tls" if self.secured else "tcp"
         endpoint = parse(f"{scheme}://127.0.0.1:{port}")
         dial = Dialer(endpoint)
@@ -62,9 +64,7 @@ class Scene:
         async def opener() -> FramedCarrier:
             return FramedCarrier(await (client.open(dial) if self.secured else dial()))
 
-        made = SharedUpstream(
-            str(endpoint), opener, self.nursery, is_encrypted=self.secured, idle_limit=idle_limit
-        )
+        made = SharedUpstream(str(endpoint), opener, self.nursery, is_encrypted=self.secured)
         self.upstreams.append(made)
         return made
 
@@ -169,7 +169,9 @@ async def test_ids_are_drawn_and_nothing_else_is_changed(scene: Scene) -> None:
     _, upstream = await scene.ask(note)
     for _ in range(20):
         await upstream.exchange(query_for())
-    assert {query[2:] for query in received} == {query_for()[2:]}
+    first, *others = (query[2:] for query in received)
+    assert first == with_keepalive(query_for())[2:]
+    assert set(others) == {query_for()[2:]}
     assert len({query[:2] for query in received}) > 15
 
 
@@ -457,7 +459,8 @@ async def test_an_idle_connection_is_closed_before_the_server_does_it(scene: Sce
         closed.set()
 
     peer = await scene.peer(watch, answer_everything)
-    upstream = scene.upstream(peer.port, idle_limit=0.1)
+    upstream = scene.upstream(peer.port)
+    upstream.counters.idle = IdleTime(0.1)
     await upstream.exchange(query_for())
     await upstream.exchange(query_for())
     assert not closed.is_set()
@@ -465,6 +468,72 @@ async def test_an_idle_connection_is_closed_before_the_server_does_it(scene: Sce
     await upstream.exchange(query_for())
     assert (upstream.counters.handshakes, upstream.counters.replays) == (2, 0)
     assert upstream.counters.resumptions == int(scene.secured)
+
+
+# ------------ How long a server keeps an idle connection ------------
+
+
+async def test_a_cut_is_learnt_and_the_next_connection_closed_before_it(scene: Scene) -> None:
+    async def cuts(stream: Stream) -> None:
+        with trio.move_on_after(0.4):
+            await answer_everything(stream)
+        await abort(stream)
+
+    peer, upstream = await scene.ask(cuts)
+    await upstream.exchange(query_for())
+    await until(lambda: upstream._current is None)
+    cut = upstream.counters.idle.cut
+    assert cut is not None
+    assert cut <= 0.5
+    assert upstream.counters.idle.limit == pytest.approx(cut * BELOW_THE_CUT)
+    await upstream.exchange(query_for())
+    await until(lambda: upstream._current is None)
+    assert upstream.counters.idle.cut == cut  # we were first
+    assert (peer.connections, upstream.counters.replays) == (2, 0)
+
+
+async def test_a_query_that_meets_a_cut_is_asked_again_and_the_cut_learnt(scene: Scene) -> None:
+    seen: list[bytes] = []
+
+    async def one_then_gone(stream: Stream) -> None:
+        async for query in queries(stream):
+            if seen:
+                await abort(stream)
+                return
+            seen.append(query)
+            await stream.send_all(frame(reply_to(query)))
+
+    peer, upstream = await scene.ask(one_then_gone, answer_everything)
+    await upstream.exchange(query_for())
+    await trio.sleep(0.3)
+    await upstream.exchange(query_for())
+    assert (peer.connections, upstream.counters.replays) == (2, 1)
+    cut = upstream.counters.idle.cut
+    assert cut is not None
+    assert 0.3 <= cut < 1
+
+
+async def test_what_the_server_says_holds(scene: Scene) -> None:
+    asked: list[bytes | None] = []
+
+    async def says(stream: Stream) -> None:
+        async for query in queries(stream):
+            asked.append(find_option(query, OPTION_KEEPALIVE))
+            option = keepalive(20)
+            opt = b"\0\0\x29\4\xd0\0\0\0\0" + len(option).to_bytes(2) + option
+            reply = reply_to(query)
+            await stream.send_all(frame(reply[:11] + b"\1" + reply[12:] + opt))
+
+    _, upstream = await scene.ask(says)
+    await upstream.exchange(query_for())
+    await upstream.exchange(query_for())
+    assert upstream.counters.idle.limit == pytest.approx(20 * BELOW_THE_CUT)
+    assert asked == [b"", None]  # once for each connection
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    while not is_so():  # noqa: ASYNC110 - the end of a connection is no event
+        await trio.sleep(0.01)
 
 
 # ------------ Failures, in words ------------

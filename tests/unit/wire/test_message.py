@@ -1,5 +1,6 @@
 """Queries of clients, queries to upstreams, responses: each rule at its border."""
 
+import dns.message
 import pytest
 
 from anchord.model import names, rcodes, rdtypes
@@ -17,9 +18,11 @@ from anchord.wire.message import (
     TC,
     Query,
     Rejection,
+    find_option,
     is_truncated,
     read_query,
     read_response,
+    with_keepalive,
     write_plain_query,
     write_query,
 )
@@ -225,6 +228,31 @@ def test_padding_needs_no_second_block_where_the_first_is_enough() -> None:
         )
         wire = write_query(Question(name, 1), padded=True)
         assert len(wire) == (128 if bare + len(name) - 1 + 4 <= 128 else 256)
+
+
+@pytest.mark.parametrize("is_padded", [False, True])
+def test_a_query_can_ask_how_long_the_connection_is_kept(*, is_padded: bool) -> None:
+    for length in range(1, 60):
+        asked = Question(names.join([b"x" * length, b"y" * length]), 1)
+        written = write_query(asked, padded=is_padded)
+        asking = with_keepalive(written)
+        read = dns.message.from_wire(asking)
+        plain = dns.message.from_wire(written)
+        assert (read.question, read.flags, read.ednsflags) == (
+            plain.question,
+            plain.flags,
+            plain.ednsflags,
+        )
+        types = [11, 12] if is_padded else [11]
+        assert [int(option.otype) for option in read.options] == types
+        assert find_option(asking, 11) == b""
+        if is_padded:
+            assert len(asking) % 128 == 0
+
+
+def test_a_query_without_edns_cannot_ask_that() -> None:
+    query = write_plain_query(QUESTION)
+    assert with_keepalive(query) == query
 
 
 # ------------ Responses of upstreams ------------
