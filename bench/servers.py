@@ -172,6 +172,8 @@ url = "tls://127.0.0.1:{upstream.tls_port}"
 ca_file = "{upstream.ca_file}"
 [dnssec]
 trust_anchors = "{upstream.anchor_file}"
+[cache]
+persist = false
 [hosts]
 file = ""
 """)

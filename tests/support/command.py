@@ -42,7 +42,8 @@ def environment(**variables: str) -> dict[str, str]:
     clean = {
         name: value
         for name, value in os.environ.items()
-        if name not in {"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "RUNTIME_DIRECTORY"}
+        if name
+        not in {"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "RUNTIME_DIRECTORY", "CACHE_DIRECTORY"}
     }
     return clean | {"PYTHONPATH": str(SOURCE), "NO_COLOR": "1"} | variables
 
@@ -156,6 +157,8 @@ def serving(
 ) -> Iterator[Daemon]:
     """Runs `anchord serve` with a file of `configuration` until the block ends.
 
+    Its cache is kept in `cache` beside the file.
+
     Fails where the daemon has written a traceback, or, unless the block has stopped it, where it
     does not end well.
     """
@@ -167,7 +170,7 @@ def serving(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=env or environment(),
+            env={"CACHE_DIRECTORY": str(file.with_name("cache"))} | dict(env or environment()),
             pass_fds=pass_fds,
         ) as process,
     ):

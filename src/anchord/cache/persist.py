@@ -6,7 +6,7 @@ is hearsay, like a message from the network, and is read by the same reader. The
     magic     16 octets, of which the last is the version of all that follows
     checksum  SHA-256 of the rest
     rest      MessagePack: when it was saved, a digest of where the answers came from, the zones
-              that were signed when last seen, and the records by question
+              that were signed when last seen, and the records by kind and question
 
 A file that is anything else is unusable, and `read` says why. Left out: when a record may still be
 told, and its proof (`persisted`, `resolver.recall`).
@@ -15,6 +15,7 @@ told, and its proof (`persisted`, `resolver.recall`).
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 
 import msgspec
 
@@ -38,12 +39,19 @@ class UnusableFileError(AnchordError):
     """The file is not one that this version has written, whole and as it is."""
 
 
+class Kind(IntEnum):
+    """What a record is for. Proofs may be used when their TTLs are over, and are never told."""
+
+    ANSWER = 0
+    PROOF = 1
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What an upstream has said: hearsay with an age.
 
     The TTLs in `response` are right as of `at`, seconds since 1970; from then on it may be used for
-    `life` seconds, be it only as a proof, when its TTLs are over.
+    `life` seconds.
     """
 
     response: Response
@@ -71,14 +79,14 @@ class Document(msgspec.Struct, array_like=True, frozen=True):
     records: Records
 
 
-def key(question: Question) -> bytes:
-    """What stands for a question."""
-    return question.name + question.rdtype.to_bytes(2)
+def key(kind: Kind, question: Question) -> bytes:
+    """What stands for a question: the kind, the name, the type."""
+    return bytes((kind,)) + question.name + question.rdtype.to_bytes(2)
 
 
 def name_of(record_key: bytes) -> Name:
-    """The name in a key. Raises FormError where that is none."""
-    name, end = read_name(record_key, 0, len(record_key))
+    """The name in a key. Raises FormError where there is none."""
+    name, end = read_name(record_key, 1, len(record_key))
     if end + 2 != len(record_key):
         raise FormError("what follows a name is no type")
     return name

@@ -17,6 +17,7 @@ from anchord.model.response import Response, RRset
 from anchord.wire.errors import FormError
 
 from . import persist
+from .persist import Kind
 from .policy import MAX_TTL
 
 
@@ -36,14 +37,16 @@ class Evidence:
     def __len__(self) -> int:
         return len(self._records)
 
-    def find(self, question: Question, now_wall: int, now_monotonic: float) -> Response | None:
-        """What an upstream has said to the question, with the TTLs that are left, some perhaps 0.
+    def find(
+        self, kind: Kind, question: Question, now_wall: int, now_monotonic: float
+    ) -> Response | None:
+        """What an upstream has said to the question, with the TTLs that are left.
 
-        A record whose time is over is forgotten.
+        Those of a proof may be 0. A record whose time is over is forgotten.
         """
         if now_monotonic >= self._ends_at:  # nothing is kept for longer: the memory is given back
             self._records = {}
-        key = persist.key(question)
+        key = persist.key(kind, question)
         record = self._records.get(key)
         if record is None:
             return None
@@ -55,9 +58,9 @@ class Evidence:
         del self._records[key]
         return None
 
-    def forget(self, question: Question) -> None:
+    def forget(self, kind: Kind, question: Question) -> None:
         """Drops a record that was proven, and so is in the cache, or that could not be."""
-        self._records.pop(persist.key(question), None)
+        self._records.pop(persist.key(kind, question), None)
 
     def flush(self, name: Name | None = None) -> int:
         """Forgets a name and what is below it, or everything; returns how many records went."""
@@ -75,7 +78,7 @@ class Evidence:
 
 def _is_name(octets: bytes) -> bool:
     try:
-        return persist.name_of(octets + bytes(2)) == octets
+        return persist.name_of(bytes(1) + octets + bytes(2)) == octets
     except FormError:
         return False
 

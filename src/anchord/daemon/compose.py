@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import trio
 
+from anchord.cache.persisted import Evidence
 from anchord.config import anchors as anchor_files
 from anchord.config.load import Loaded
 from anchord.config.schema import Config, Forward, Zone
@@ -47,13 +48,19 @@ def clock_of(config: Config) -> Clock:
 
 @asynccontextmanager
 async def open_resolver(
-    loaded: Loaded, clock: Clock, network: NetworkWatch | None = None, *, is_paused: bool = False
+    loaded: Loaded,
+    clock: Clock,
+    network: NetworkWatch | None = None,
+    *,
+    is_paused: bool = False,
+    evidence: Evidence | None = None,
 ) -> AsyncIterator[Resolver]:
     """A resolver as configured, with its upstreams; all of it ends with the context.
 
     `network` tells the servers of `upstream = ["network"]`; without it they are read once. A paused
-    resolver asks the network's servers for everything and checks nothing. Raises AnchordError for
-    trust anchors or an OpenSSL that cannot be used; for upstreams, in an exception group.
+    resolver asks the network's servers for everything and checks nothing. `evidence` is what was
+    kept of the resolver before it. Raises AnchordError for trust anchors or an OpenSSL that cannot
+    be used; for upstreams, in an exception group.
     """
     config = loaded.config
     settings = _settings(loaded, clock)
@@ -69,6 +76,7 @@ async def open_resolver(
             lambda question: hosts.answer(question, clock.monotonic()),
             clock,
             nursery,
+            evidence,
         )
         try:
             yield resolver

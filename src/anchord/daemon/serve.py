@@ -82,6 +82,7 @@ async def _serve(
     logger.info("ready", extra=addresses)
     notify.ready()
     await serve_doors(doors, switch.handler, stop)
+    await switch.end()
 
 
 def _bind_doors(loaded: Loaded) -> tuple[Door, ...]:

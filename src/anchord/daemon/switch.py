@@ -1,7 +1,7 @@
 """Which resolver answers: as configured, as configured anew, or the network's own for a while.
 
 A change opens the new resolver first, so that one that cannot be opened changes nothing. The old
-one lives on for the questions that it has in flight.
+one lives on for the questions that it has in flight; what it knows is evidence for the new one.
 """
 
 import logging
@@ -10,6 +10,7 @@ from functools import partial
 
 import trio
 
+from anchord.cache.persisted import Evidence
 from anchord.config.errors import ConfigError
 from anchord.config.load import Loaded
 from anchord.model.clock import Clock
@@ -21,6 +22,7 @@ from anchord.server.handler import Handler
 
 from . import log, notify
 from .compose import open_resolver
+from .keeper import Keeper
 from .network import NETWORK, NetworkWatch
 
 logger = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ class Switch:
         self._pause: trio.CancelScope | None = None
         self._paused_until = 0.0
         self._follows_network = False
+        self._keeper = Keeper(clock)
 
     @property
     def loaded(self) -> Loaded:
@@ -59,10 +62,17 @@ class Switch:
         return self._loaded
 
     async def start(self) -> None:
-        """Opens the first resolver. Raises AnchordError."""
-        self.resolver = await self._opened(self._loaded)
+        """Opens the first resolver, with what was kept of the last one. Raises AnchordError."""
+        await trio.to_thread.run_sync(self._keeper.read, self._loaded)
+        self.resolver = await self._opened(self._loaded, self._keeper.take(self._loaded))
+        self._nursery.start_soon(self._keeper.run, self._checking)
         self.handler = Handler(self.resolver, self._clock, Counters())
         self.network.on_change.append(self._network_changed)
+
+    async def end(self) -> None:
+        """Keeps what is known for the next start."""
+        if checking := self._checking():
+            await self._keeper.save(*checking)
 
     async def reload(self) -> None:
         """Reads the configuration again; a bad one changes nothing, and one line says so."""
@@ -114,18 +124,35 @@ class Switch:
 
     def flush(self, name: Name | None) -> int:
         """Forgets a name and what is below it, or everything; returns how many answers went."""
+        self._keeper.forget()
+        return self._clear(name)
+
+    def _clear(self, name: Name | None) -> int:
+        """The same in memory alone."""
         self.handler.front.clear()
         return self.resolver.flush(name)
 
+    def _checking(self) -> tuple[Resolver, Loaded] | None:
+        """The resolver whose answers are worth keeping, as configured; None in a pause."""
+        return None if self._pause is not None else (self.resolver, self._loaded)
+
     async def _change(self, loaded: Loaded, *, is_paused: bool = False) -> None:
-        resolver = await self._opened(loaded, is_paused=is_paused)
+        epoch = self._keeper.epoch
+        if checking := self._checking():
+            await self._keeper.hold(*checking)
+        evidence = None if is_paused else self._keeper.take(loaded)
+        resolver = await self._opened(loaded, evidence, is_paused=is_paused)
+        if self._keeper.epoch != epoch:  # a flush came in between
+            resolver.flush()
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None
         self.resolver = resolver
         self.handler.use(resolver)
 
-    async def _opened(self, loaded: Loaded, *, is_paused: bool = False) -> Resolver:
+    async def _opened(
+        self, loaded: Loaded, evidence: Evidence | None, *, is_paused: bool = False
+    ) -> Resolver:
         """A new resolver in a task of its own; the one before it retires."""
         uses_network = is_paused or any(NETWORK in zone.upstream for zone in loaded.config.zone)
         if uses_network and not self._follows_network:
@@ -133,7 +160,7 @@ class Switch:
             await self.network.look()
             self._nursery.start_soon(self.network.run)
         retire = trio.Event()
-        hold = partial(self._hold, loaded, retire, is_paused=is_paused)
+        hold = partial(self._hold, loaded, retire, evidence, is_paused=is_paused)
         try:
             resolver: Resolver = await self._nursery.start(hold)
         except* AnchordError as group:
@@ -146,12 +173,13 @@ class Switch:
         self,
         loaded: Loaded,
         retire: trio.Event,
+        evidence: Evidence | None,
         *,
         is_paused: bool,
         task_status: trio.TaskStatus[Resolver] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         async with open_resolver(
-            loaded, self._clock, self.network, is_paused=is_paused
+            loaded, self._clock, self.network, is_paused=is_paused, evidence=evidence
         ) as resolver:
             task_status.started(resolver)
             await retire.wait()
@@ -164,12 +192,15 @@ class Switch:
                 await self.resume()
 
     def _network_changed(self) -> None:
-        """Answers of a link die with it (the zones of the network, or all in a pause)."""
+        """Answers of a link die with it (the zones of the network, or all in a pause).
+
+        None of them is in the file.
+        """
         if self._pause is not None:
-            self.flush(None)
+            self._clear(None)
         for zone in self._loaded.config.zone:
             if NETWORK in zone.upstream:
-                self.flush(zone.domain)
+                self._clear(zone.domain)
 
 
 def _first(group: BaseExceptionGroup[AnchordError]) -> AnchordError:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from anchord.cache import persist
-from anchord.cache.persist import Heard
+from anchord.cache.persist import Heard, Kind
 from anchord.cache.store import AnswerCache, Entry
 from anchord.cache.zones import ZoneCache
 from anchord.dnssec.asking import ZoneTrust
@@ -33,7 +33,7 @@ Wanted = Callable[[Answer], bool]
 def records(
     cache: AnswerCache, zones: ZoneCache[ZoneTrust], is_wanted: Wanted, clock: Clock
 ) -> Iterator[tuple[bytes, msgspec.Raw]]:
-    """The records of a file, by their keys: chains first, then answers, those last used first.
+    """The records of a file, by their keys: proofs first, then answers, those last used first.
 
     It takes its time: what is remembered may change meanwhile.
     """
@@ -42,9 +42,14 @@ def records(
     entries = [
         entry for entry in cache.entries() if _is_kept(entry, now) and is_wanted(entry.answer)
     ]
-    for heard in (*_chains(zones, entries, now, began), *_answers(entries, began)):
-        if record := persist.pack(heard):
-            yield persist.key(heard.response.question), record
+    heard_of = {
+        Kind.PROOF: _chains(zones, entries, now, began),
+        Kind.ANSWER: _answers(entries, began),
+    }
+    for kind, several in heard_of.items():
+        for heard in several:
+            if record := persist.pack(heard):
+                yield persist.key(kind, heard.response.question), record
 
 
 def _is_kept(entry: Entry, now: float) -> bool:

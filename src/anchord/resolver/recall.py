@@ -7,6 +7,7 @@ from it alone is forgotten, and the question goes its usual way.
 
 import trio
 
+from anchord.cache.persist import Kind
 from anchord.cache.persisted import Evidence
 from anchord.cache.policy import bounded
 from anchord.dnssec.asking import AskZone, Context, Work
@@ -44,13 +45,13 @@ class Recall:
         """
         if not self.evidence:
             return None
-        response = self._find(question)
+        response = self._find(Kind.ANSWER, question)
         if response is None:
             await self._prove_zones(question.holder)
             return None
         work = Work(self._context, Budget(self._context.limits), self._clock.wall())
         answer = bounded(await self._driver.drive(validate(response, work), self._job()))
-        self.evidence.forget(question)
+        self.evidence.forget(Kind.ANSWER, question)
         if answer.verdict.status.is_failure or answer.ttl <= 0:
             return None
         self.proven += 1
@@ -74,16 +75,20 @@ class Recall:
         trust = await self._driver.drive(walk, self._job())
         if trust.status.is_failure:  # nor would it help the next name
             for step in told:
-                self.evidence.forget(step)
+                self.evidence.forget(Kind.PROOF, step)
 
     def _has_time_left(self, question: Question) -> bool:
-        response = self._find(question)
+        response = self._find(Kind.PROOF, question)
         return response is not None and all(
             rrset.ttl for rrset in (*response.answer, *response.authority)
         )
 
-    def _find(self, question: Question) -> Response | None:
-        return self.evidence.find(question, self._clock.wall(), self._clock.monotonic())
+    def _find(self, kind: Kind, question: Question) -> Response | None:
+        return self.evidence.find(kind, question, self._clock.wall(), self._clock.monotonic())
+
+    def _said(self, question: Question) -> Response | Unanswered:
+        found = self._find(Kind.PROOF, question) or self._find(Kind.ANSWER, question)
+        return found or Unanswered(question, ())
 
     def _job(self) -> Job:
         return Job(Account(self._context.limits.upstream_queries))
@@ -92,8 +97,8 @@ class Recall:
 
     async def fetch(self, question: Question, _: Rung, /) -> Response | Unanswered:
         """What an upstream has said to the question, before the restart."""
-        return self._find(question) or Unanswered(question, ())
+        return self._said(question)
 
     async def guess(self, question: Question) -> Response | Unanswered:
         """The same."""
-        return self._find(question) or Unanswered(question, ())
+        return self._said(question)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from anchord.cache import persist
-from anchord.cache.persist import Document, Heard, UnusableFileError
+from anchord.cache.persist import Document, Heard, Kind, UnusableFileError
 from anchord.cache.persisted import Evidence
 from anchord.lab.table import CASES
 from anchord.lab.world import World
@@ -30,7 +30,9 @@ def record(response: Response = SAID, at: int = NOW, life: int = 300) -> msgspec
 
 
 def file(*responses: Response) -> bytes:
-    records = {persist.key(said.question): record(said) for said in responses or (SAID,)}
+    records = {
+        persist.key(Kind.ANSWER, said.question): record(said) for said in responses or (SAID,)
+    }
     return persist.write(records, [names.from_text("lab.")], ORIGIN, NOW)
 
 
@@ -45,7 +47,7 @@ def sealed(rest: bytes) -> bytes:
 def test_a_file_gives_back_what_was_written() -> None:
     document = persist.read(file())
     assert (document.saved_at, document.origin, document.signed) == (NOW, ORIGIN, [b"\x03lab\0"])
-    heard = persist.unpack(document.records[persist.key(ASKED)], ASKED)
+    heard = persist.unpack(document.records[persist.key(Kind.ANSWER, ASKED)], ASKED)
     assert heard
     assert (heard.at, heard.life) == (NOW, 300)
     (soa,) = heard.response.answer
@@ -81,9 +83,9 @@ def test_an_answer_that_is_too_long_for_a_message_is_left_out() -> None:
 
 def test_keys_tell_names_and_types_apart() -> None:
     questions = [question(name, rdtype) for name in ("a.", "b.a.") for rdtype in ("A", "NS", "DS")]
-    assert len({persist.key(asked) for asked in questions}) == len(questions)
+    assert len({persist.key(Kind.ANSWER, asked) for asked in questions}) == len(questions)
     for asked in questions:
-        assert persist.name_of(persist.key(asked)) == asked.name
+        assert persist.name_of(persist.key(Kind.ANSWER, asked)) == asked.name
 
 
 def test_a_record_says_how_long_it_lasts() -> None:
@@ -142,7 +144,10 @@ def test_a_document_is_refused_by_those_who_ask_others_and_before_its_time() -> 
 
 # ------------ Whatever somebody has put there ------------
 
-KEYS = st.sampled_from([persist.key(ASKED), b"", b"\0", b"\x3fx\0\1", b"\xc0\0\0\1"]) | st.binary()
+KEYS = (
+    st.sampled_from([persist.key(Kind.ANSWER, ASKED), b"", b"\0", b"\0\x3fx\0\1", b"\0\xc0\0\0\1"])
+    | st.binary()
+)
 
 
 @given(st.binary())
@@ -179,8 +184,8 @@ def test_no_record_of_any_shape_does_harm(octets: bytes) -> None:
 def _use(document: Document) -> None:
     """Everything that is done with a document."""
     evidence = Evidence(document, NOW, 0.0)
-    for key in [*document.records, persist.key(ASKED)]:
-        evidence.find(Question(key[:-2], int.from_bytes(key[-2:])), NOW, 1.0)
+    for key in [*document.records, persist.key(Kind.ANSWER, ASKED)]:
+        evidence.find(Kind.ANSWER, Question(key[1:-2], int.from_bytes(key[-2:])), NOW, 1.0)
     list(evidence.records(NOW))
     evidence.flush(names.from_text("lab."))
     assert all(names.to_text(name) for name in evidence.signed)

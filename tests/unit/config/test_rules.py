@@ -210,14 +210,12 @@ strategy = "ordered"
 sentinel = true
 auto_update = false
 [cache]
-persist = true
 prefetch = false
 serve_stale = "0s"
 """
     assert warnings_of(tmp_path, text) == [
         "3: listen.https: not built yet, the key has no effect",
         "8: dnssec.sentinel: not built yet, the key has no effect",
-        "11: cache.persist: not built yet, the key has no effect",
     ]
 
 

@@ -7,7 +7,7 @@ import trio
 from msgspec.structs import replace
 
 from anchord.cache import persist, policy
-from anchord.cache.persist import Heard
+from anchord.cache.persist import Heard, Kind
 from anchord.cache.persisted import Evidence
 from anchord.dnssec.anchors import NegativeAnchor, TrustAnchors, trust_anchors
 from anchord.lab.plan import Case, Plan
@@ -237,12 +237,12 @@ async def test_a_forged_record_is_forgotten_and_the_upstream_asked() -> None:
     clock = TrioClock(WORLD.now)
     evidence = await evidence_of("z.lab.", clock=clock)
     asked_for = question("z.lab.")
-    true = evidence.find(asked_for, clock.wall(), clock.monotonic())
+    true = evidence.find(Kind.ANSWER, asked_for, clock.wall(), clock.monotonic())
     assert true
     forged = (replace(true.answer[0], rdatas=(b"\xc0\0\2\x66",)),)
     record = persist.pack(Heard(replace(true, answer=forged), clock.wall(), 300))
     assert record
-    evidence._records[persist.key(asked_for)] = record
+    evidence._records[persist.key(Kind.ANSWER, asked_for)] = record
     upstream = MemoryUpstream(honest(WORLD))
     async with open_resolver(WORLD, upstream, clock=clock, evidence=evidence) as after:
         assert (await asked(after, "z.lab.")).verdict.status is Status.SECURE
@@ -282,7 +282,7 @@ async def test_nothing_is_used_for_longer_than_a_day() -> None:
     clock = TrioClock(WORLD.now)
     evidence = await evidence_of("z.lab.", clock=clock)
     await trio.sleep(policy.MAX_TTL)
-    assert evidence.find(question("z.lab."), clock.wall(), clock.monotonic()) is None
+    assert evidence.find(Kind.ANSWER, question("z.lab."), clock.wall(), clock.monotonic()) is None
     assert not evidence
 
 
@@ -298,7 +298,9 @@ async def test_what_an_upstream_explained_is_not_kept() -> None:
     ) as before:
         assert codes(await asked(before, "plain.lab.")) == [17]
         evidence = kept(before, clock)
-    assert evidence.find(question("plain.lab."), clock.wall(), clock.monotonic()) is None
+    assert (
+        evidence.find(Kind.ANSWER, question("plain.lab."), clock.wall(), clock.monotonic()) is None
+    )
 
 
 @in_fast_motion
@@ -308,10 +310,10 @@ async def test_a_clock_that_is_set_makes_nothing_younger() -> None:
     asked_for = question("short.z.lab.")
     await trio.sleep(30)
     for wall, left in ((NOW - DAY, 30), (NOW + 30, 30), (NOW + 50, 10)):
-        found = evidence.find(asked_for, wall, clock.monotonic())
+        found = evidence.find(Kind.ANSWER, asked_for, wall, clock.monotonic())
         assert found
         assert found.answer[0].ttl == left
-    assert evidence.find(asked_for, NOW + DAY, clock.monotonic()) is None
+    assert evidence.find(Kind.ANSWER, asked_for, NOW + DAY, clock.monotonic()) is None
 
 
 @in_fast_motion
