@@ -16,7 +16,7 @@ from anchord.cache.zones import ZoneCache
 from anchord.dnssec.asking import Ask, Asking, AskZone, Context, Reply, Request, ZoneTrust
 from anchord.dnssec.trust import find_zone
 from anchord.model.clock import Clock
-from anchord.model.names import Name, is_at_or_below
+from anchord.model.names import ROOT, Name, is_at_or_below
 from anchord.model.question import Question
 from anchord.model.response import Response, Unanswered
 from anchord.model.verdict import Status
@@ -24,6 +24,7 @@ from anchord.model.verdict import Status
 from .fetch import USUAL, Rung
 from .filtering import blocker
 from .flight import Flight, Flights, first_that
+from .speculate import Registries
 
 T = TypeVar("T")
 Said = Response | Unanswered
@@ -45,6 +46,8 @@ class KnownZones:
         self.signed: dict[Name, None] = {}
         """Zones that were proven secure when last seen, before a restart perhaps; the oldest first.
         """
+        self.signing = Registries()
+        """Zones below which most are signed."""
 
     def closest(self, name: Name) -> ZoneTrust | None:
         """The deepest known zone at or above `name` whose proof still holds."""
@@ -54,14 +57,24 @@ class KnownZones:
         """Keep a zone while its proof holds."""
         self._cache.put(trust, self._clock.monotonic())
         self.signed.pop(trust.zone, None)
+        if trust.zone != ROOT:
+            self.signing.saw(trust.zone, is_signed=trust.status is Status.SECURE)
         if trust.status is Status.SECURE:
             self.signed[trust.zone] = None
             if len(self.signed) > MOST_SIGNED:
                 del self.signed[next(iter(self.signed))]
 
+    def recall(self, signed: Iterable[Name]) -> None:
+        """Zones that were secure before a restart."""
+        for zone in signed:
+            self.signed[zone] = None
+            if zone != ROOT:
+                self.signing.saw(zone, is_signed=True)
+
     def flush(self, name: Name | None) -> None:
         """Forget a zone and what is below it, or everything."""
         self._cache.flush(name)
+        self.signing.flush(name)
         for zone in [zone for zone in self.signed if name is None or is_at_or_below(zone, name)]:
             del self.signed[zone]
 

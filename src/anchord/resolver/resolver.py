@@ -114,7 +114,7 @@ class Resolver:
         self._recall: Recall | None = None
         if evidence is not None:
             self._recall = Recall(evidence, self._context, clock, nursery)
-            self._zones.signed.update(dict.fromkeys(evidence.signed))
+            self._zones.recall(evidence.signed)
         self._flights: Flights[Question, Answer] = Flights(nursery)
         self._first_attempts: dict[Question, Flight[Answer]] = {}
 
@@ -266,13 +266,15 @@ class Resolver:
             or not self._fetcher.may_guess
         ):
             return []
-        known, signed = self._zones.closest(name), self._zones.signed
+        known = self._zones.closest(name)
         if known is None or not names.is_at_or_below(known.zone, anchor.zone):
-            guesses = chain_questions(name, anchor.zone, signed, is_proven=False)
+            top, is_proven = anchor.zone, False
         elif known.status is Status.SECURE:
-            guesses = chain_questions(name, known.zone, signed, is_proven=True)
+            top, is_proven = known.zone, True
         else:
-            guesses = []
+            return []
+        signed, signing = self._zones.signed, self._zones.signing
+        guesses = chain_questions(name, top, signed, signing, is_proven=is_proven)
         return [guess for guess in guesses if guess != question]
 
     async def _ask_again(self, question: Question, answer: Answer, deadline: float) -> Answer:

@@ -1,6 +1,7 @@
 """Which questions are guessed and which never, and what a cold question costs with that."""
 
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,10 @@ from anchord.dnssec.anchors import NegativeAnchor, TrustAnchors, trust_anchors
 from anchord.dnssec.limits import Limits
 from anchord.lab.plan import Plan
 from anchord.model import names, rcodes, rdtypes
+from anchord.model.names import Name
 from anchord.model.verdict import Status
 from anchord.resolver.fetch import LIMITED
-from anchord.resolver.speculate import MOST, chain_questions
+from anchord.resolver.speculate import MOST, MOST_PARENTS, Registries, chain_questions
 from support.lab import question, world_of
 from support.walk import (
     DELAY,
@@ -33,9 +35,13 @@ from support.walk import (
 )
 
 
-def guesses(name: str, top: str = ".", *signed: str, is_proven: bool = False) -> list[str]:
+def guesses(
+    name: str, top: str = ".", *signed: str, signing: Container[Name] = (), is_proven: bool = False
+) -> list[str]:
     known = {names.from_text(zone) for zone in signed}
-    found = chain_questions(names.from_text(name), names.from_text(top), known, is_proven=is_proven)
+    found = chain_questions(
+        names.from_text(name), names.from_text(top), known, signing, is_proven=is_proven
+    )
     return [str(question) for question in found]
 
 
@@ -52,6 +58,70 @@ def test_keys_are_asked_for_where_the_zone_was_signed_when_last_seen() -> None:
         "good.lab. DS",
         "good.lab. DNSKEY",
     ]
+
+
+def test_keys_are_asked_for_where_most_zones_of_the_registry_are_signed() -> None:
+    lab = names.from_text("lab")
+    assert guesses("a.www.good.lab", "lab", signing={lab}, is_proven=True) == [
+        "good.lab. DS",
+        "good.lab. DNSKEY",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seen", "are_signed"),
+    [
+        ("", False),
+        ("s", False),  # one zone says nothing about the next
+        ("ss", True),
+        ("su", False),
+        ("sus", True),
+        ("susu", False),
+        ("ssssuuuu", False),
+        ("uuuussssss", True),  # the last eight count
+        ("ssssssuuuu", False),
+    ],
+)
+def test_a_registry_is_taken_for_signing_by_the_zones_that_were_seen_last(
+    seen: str, are_signed: bool
+) -> None:
+    registries = Registries()
+    for number, letter in enumerate(seen):
+        registries.saw(names.from_text(f"z{number}.lab"), is_signed=letter == "s")
+    assert (names.from_text("lab") in registries) is are_signed
+
+
+def test_of_a_new_registry_the_others_tell_but_not_the_root() -> None:
+    registries = Registries()
+    for tld in ("a", "b", "c"):
+        registries.saw(names.from_text(tld), is_signed=True)
+    assert names.from_text("new") not in registries
+    for seen in ("x.a", "y.b"):
+        registries.saw(names.from_text(seen), is_signed=True)
+    assert names.from_text("new") in registries
+    registries.saw(names.from_text("one.c"), is_signed=False)
+    registries.saw(names.from_text("two.c"), is_signed=False)
+    assert names.from_text("new") not in registries
+    registries.flush(None)
+    assert names.from_text("a") not in registries
+
+
+def test_no_more_registries_are_remembered_than_the_limit_and_a_flush_forgets_them() -> None:
+    registries = Registries()
+    for number in range(MOST_PARENTS + 1):
+        for label in ("a", "b"):
+            registries.saw(names.from_text(f"{label}.t{number}"), is_signed=True)
+    for label in ("a", "b"):
+        registries.saw(names.from_text(f"{label}.t{MOST_PARENTS}"), is_signed=False)
+        registries.saw(names.from_text(f"{label}.t{MOST_PARENTS - 1}"), is_signed=False)
+        registries.saw(names.from_text(f"{label}.t{MOST_PARENTS - 2}"), is_signed=False)
+    assert len(registries) == MOST_PARENTS
+    assert names.from_text("t0") not in registries  # as of any that is new, the others tell
+    assert names.from_text("t1") in registries
+    registries.flush(names.from_text("t1"))
+    assert names.from_text("t1") not in registries
+    registries.flush(None)
+    assert len(registries) == 0
 
 
 def test_a_name_of_three_labels_is_no_zone_unless_it_was_one() -> None:
@@ -149,6 +219,20 @@ async def test_one_that_was_signed_when_last_seen_costs_one_round_trip() -> None
     found = await cost("www.good.lab", "www.other.lab A", "good.lab A", flush="good.lab")
     assert found.asked == ["good.lab. DNSKEY", "good.lab. DS", "www.good.lab. A"]
     assert (found.status, found.trips) == (Status.SECURE, 1)
+
+
+@in_fast_motion
+async def test_one_whose_siblings_were_signed_costs_one_round_trip() -> None:
+    found = await cost("www.good.lab", "www.other.lab A", "www.co.lab A")
+    assert found.asked == ["good.lab. DNSKEY", "good.lab. DS", "www.good.lab. A"]
+    assert (found.status, found.trips) == (Status.SECURE, 1)
+
+
+@in_fast_motion
+async def test_an_unsigned_one_among_signed_ones_costs_a_query_more_and_no_time() -> None:
+    found = await cost("www.loose.lab", "www.other.lab A", "www.co.lab A")
+    assert found.asked == ["loose.lab. DNSKEY", "loose.lab. DS", "www.loose.lab. A"]
+    assert (found.status, found.trips) == (Status.INSECURE, 1)
 
 
 @pytest.mark.parametrize("name", ["loose.lab", "www.loose.lab", "a.b.loose.lab"])
@@ -355,4 +439,4 @@ async def test_a_refused_guess_ends_the_guessing_for_a_while() -> None:
         await trio.sleep(LIMITED)
         one.heard.clear()
         await ask(resolver, "www.loose.lab")
-        assert sorted(one.asked[:2]) == ["loose.lab. DS", "www.loose.lab. A"]
+        assert set(one.asked[:3]) == {"loose.lab. DNSKEY", "loose.lab. DS", "www.loose.lab. A"}
