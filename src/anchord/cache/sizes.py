@@ -42,6 +42,11 @@ def size_of(question: Question, answer: Answer) -> int:
     return size
 
 
+def octets_of(rrset: RRset) -> int:
+    """Octets that an RRset takes, with what it refers to."""
+    return _measure(rrset, set())
+
+
 def _measure(value: object, seen: set[int]) -> int:
     """The object and what it refers to, without what was measured before."""
     kind = type(value)

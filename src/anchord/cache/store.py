@@ -3,10 +3,12 @@
 One entry serves every client, whatever DO, AD, CD or EDNS it asks with: those are renderings. The
 store is pure: it takes `now`, seconds of a monotonic clock, and every operation but `flush` costs
 the same however many entries there are. It keeps what it is given for the answer's own `ttl`,
-which the caller has bounded (RFC 4035 section 5.3.3, `policy`), and never a second longer. Left
-out: stale answers, prefetch, and anything on disk.
+which the caller has bounded (RFC 4035 section 5.3.3, `policy`). After that an answer is no longer
+found, and kept for a while for whoever asks for what is `past`. Left out: who may be told what is
+past, and anything on disk.
 """
 
+import math
 from collections import OrderedDict
 
 from msgspec.structs import replace
@@ -17,23 +19,51 @@ from anchord.model.verdict import Answer, Checked
 
 from .sizes import SharedSizes, size_of
 
+RENEWED_FROM = 10
+"""An answer in use is worth asking for anew in the last tenth of its time (as Unbound has it)."""
+
+SHORTEST_RENEWED = 10
+"""Seconds for which an answer must have been kept for that: a tenth of less is no time to ask in,
+and whoever sets such TTLs wants to be asked."""
+
 
 class Entry:
     """An answer and its times, in seconds of the monotonic clock.
 
-    `stored_at` is when it came, `expires_at` when it may no longer be given to anyone; the entry
-    is fresh before that. `answer` is as it was last `aged`, to `age` seconds. `size` is what the
-    entry takes in memory, in octets.
+    `stored_at` is when it came, `expires_at` when it is no longer fresh. From `renew_at` on it is
+    worth asking for anew if it is in use: `uses` counts how often it was found, which is once a
+    second at the most where the front door's memo stands before the cache. `recheck_at` is until
+    when nobody need be asked, since an attempt to renew it has failed. `answer` is as it was last
+    `aged`, to `age` seconds. `size` is what the entry takes in memory, in octets.
     """
 
-    __slots__ = ("age", "answer", "expires_at", "size", "stored_at")
+    __slots__ = (
+        "age",
+        "answer",
+        "expires_at",
+        "recheck_at",
+        "renew_at",
+        "size",
+        "stored_at",
+        "uses",
+    )
 
     def __init__(self, answer: Answer, now: float, size: int) -> None:
         self.stored_at = now
         self.expires_at = now + answer.ttl
+        self.renew_at = math.inf
+        if answer.ttl >= SHORTEST_RENEWED:
+            self.renew_at = self.expires_at - answer.ttl / RENEWED_FROM
+        self.recheck_at = now
         self.size = size
         self.answer = answer
         self.age = 0
+        self.uses = 0
+
+    @property
+    def lifetime(self) -> float:
+        """Seconds from when it came to when it is no longer fresh."""
+        return self.expires_at - self.stored_at
 
     def aged(self, now: float) -> Answer:
         """The answer with every TTL lower by the whole seconds since it was stored, at least 0.
@@ -51,11 +81,13 @@ class Entry:
 class AnswerCache:
     """Answers by question, of at most `capacity` octets in all.
 
-    `hits` and `misses` count what `get` found, `evictions` what went to make room.
+    An answer that is no longer fresh is kept for `kept_past` seconds more. `hits` and `misses`
+    count what `get` found, `evictions` what went to make room.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, *, kept_past: float = 0.0) -> None:
         self.capacity = capacity
+        self._kept_past = kept_past
         self.hits = 0
         self.misses = 0
         self.evictions = 0
@@ -83,10 +115,18 @@ class AnswerCache:
         if entry is None:
             return None
         if now >= entry.expires_at:
-            self._remove(question)
+            self._drop_if_over(question, entry, now)
             return None
         self._entries.move_to_end(question)
         self.hits += 1
+        entry.uses += 1
+        return entry
+
+    def past(self, question: Question, now: float) -> Entry | None:
+        """What is known of the question, be it fresh or not; that is no use of it."""
+        entry = self._entries.get(question)
+        if entry is None or self._drop_if_over(question, entry, now):
+            return None
         return entry
 
     def put(self, question: Question, answer: Answer, now: float) -> None:
@@ -95,8 +135,7 @@ class AnswerCache:
         An answer with a TTL of 0, or larger than the whole cache, is not kept; what was known
         before it goes all the same.
         """
-        if question in self._entries:
-            self._remove(question)
+        self.forget(question)
         if answer.ttl <= 0:
             return
         entry = Entry(answer, now, size_of(question, answer))
@@ -117,6 +156,17 @@ class AnswerCache:
         for question in gone:
             self._remove(question)
         return len(gone)
+
+    def forget(self, question: Question) -> None:
+        """Forgets one answer, if there is one."""
+        if question in self._entries:
+            self._remove(question)
+
+    def _drop_if_over(self, question: Question, entry: Entry, now: float) -> bool:
+        is_over = now >= entry.expires_at + self._kept_past
+        if is_over:
+            self._remove(question)
+        return is_over
 
     def _remove(self, question: Question) -> None:
         entry = self._entries.pop(question)

@@ -62,6 +62,13 @@ class ZoneCache(Generic[Zone]):
             return zone
         return None
 
+    def find(self, name: Name, now_monotonic: float, now_wall: int) -> tuple[Zone, float] | None:
+        """The proof of this very zone, if it still holds, and when it expires (monotonic)."""
+        known = self._zones.get(name)
+        if known is None or now_monotonic >= known[1] or now_wall > known[0].valid_until:
+            return None
+        return known
+
     def put(self, zone: Zone, now_monotonic: float) -> None:
         """Keeps the zone in place of what was known of it; not at all where it expires at once.
 

@@ -106,6 +106,8 @@ def _settings(loaded: Loaded, clock: Clock) -> Settings:
         limits=Limits(nsec3_iterations=config.dnssec.nsec3_iterations),
         supported=supported,
         cache_size=config.cache.size,
+        serve_stale=config.cache.serve_stale,
+        prefetch=config.cache.prefetch,
         timeout=config.forward.timeout,
         strategy=Strategy(config.forward.strategy),
     )

@@ -138,17 +138,18 @@ def _assemble(heard: list[Response], parts: list[Part], edes: list[Ede], work: W
     else:
         answer = _checked(parts, lambda part: part.answer)
         authority = _checked(parts, lambda part: part.authority)
-    valid = min(part.valid_until for part in parts) - work.now
+    valid_until = min(part.valid_until for part in parts)
     return Answer(
         question=first.question,
         rcode=last.rcode if parts[-1].rcode is None else parts[-1].rcode,
         answer=answer,
         authority=authority,
         verdict=verdict,
-        ttl=min(valid, LONGEST_TTL),
+        ttl=min(valid_until - work.now, LONGEST_TTL),
         edes=tuple(edes),
         nxname=parts[-1].denied is Denied.COMPACTLY,
         upstream=last.upstream,
+        valid_until=valid_until,
     )
 
 

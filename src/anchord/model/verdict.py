@@ -10,6 +10,9 @@ from .names import Name
 from .question import Question
 from .response import RRset
 
+FOREVER = 0xFFFFFFFFFF
+"""Seconds since 1970 of a time that does not come."""
+
 
 class Status(IntEnum):
     """How far something is proven (RFC 4033 section 5), the best first.
@@ -95,9 +98,11 @@ class Checked(msgspec.Struct, frozen=True):
 class Answer(msgspec.Struct, frozen=True):
     """The only thing that can reach a client: records that have a verdict.
 
-    `ttl` is the number of seconds for which the whole may be kept. `edes` are codes that are no
-    part of the verdict: an upstream's, or the resolver's own (stale, cached, synthesized).
-    `nxname` is set where a compact denial (RFC 9824) proved that the name does not exist.
+    `ttl` is the number of seconds for which the whole may be kept; `valid_until` is the last
+    second since 1970 at which all signatures that the verdict rests on are valid. `edes` are codes
+    that are no part of the verdict: an upstream's, or the resolver's own (stale, cached,
+    synthesized). `nxname` is set where a compact denial (RFC 9824) proved that the name does not
+    exist.
     """
 
     question: Question
@@ -109,3 +114,4 @@ class Answer(msgspec.Struct, frozen=True):
     edes: tuple[Ede, ...] = ()
     nxname: bool = False
     upstream: str = ""
+    valid_until: int = FOREVER

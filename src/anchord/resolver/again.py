@@ -14,7 +14,7 @@ blocks the name (`filtering`).
 
 from collections.abc import Sequence
 
-from anchord.model.ede import EdeCode
+from anchord.cache.policy import is_out_of_reach
 from anchord.model.verdict import Answer
 from anchord.upstream.base import Upstream
 
@@ -26,15 +26,13 @@ LADDER = 2.5
 MOST_OTHERS = 2
 """Other upstreams that are asked: with the first, three know of a name at the most (RFC 9520)."""
 
-_OUT_OF_REACH = {EdeCode.NETWORK_ERROR, EdeCode.DNSSEC_INDETERMINATE}
-
 
 def may_be_better(answer: Answer) -> bool:
     """Whether asking in another way may help."""
     flaws = answer.verdict.flaws
     is_over_limit = any(fact == "limit" for flaw in flaws for fact, _ in flaw.facts)
-    codes = {flaw.code for flaw in flaws} | {ede.code for ede in answer.edes}
-    return answer.verdict.status.is_failure and not is_over_limit and not codes <= _OUT_OF_REACH
+    status = answer.verdict.status
+    return status.is_failure and not is_over_limit and not is_out_of_reach(answer)
 
 
 def rungs(upstreams: Sequence[Upstream], answer: Answer) -> list[Rung]:

@@ -38,16 +38,19 @@ earnest: as long again as the answer took, within these bounds."""
 
 
 class KnownZones:
-    """The engine's memory of zones, on the resolver's clock."""
+    """The engine's memory of zones, on the resolver's clock.
 
-    def __init__(self, cache: ZoneCache[ZoneTrust], clock: Clock) -> None:
+    `signed` are zones that were proven secure when last seen, before a restart perhaps; the oldest
+    first.
+    """
+
+    def __init__(self, cache: ZoneCache[ZoneTrust], clock: Clock, signed: dict[Name, None]) -> None:
         self._cache = cache
-        self._clock = clock
-        self.signed: dict[Name, None] = {}
-        """Zones that were proven secure when last seen, before a restart perhaps; the oldest first.
-        """
         self.signing = Registries()
         """Zones below which most are signed."""
+        self._clock = clock
+        self._is_over = False
+        self.signed = signed
 
     def closest(self, name: Name) -> ZoneTrust | None:
         """The deepest known zone at or above `name` whose proof still holds."""
@@ -55,26 +58,22 @@ class KnownZones:
 
     def put(self, trust: ZoneTrust) -> None:
         """Keep a zone while its proof holds."""
+        if self._is_over:
+            return
         self._cache.put(trust, self._clock.monotonic())
         self.signed.pop(trust.zone, None)
-        if trust.zone != ROOT:
-            self.signing.saw(trust.zone, is_signed=trust.status is Status.SECURE)
         if trust.status is Status.SECURE:
             self.signed[trust.zone] = None
             if len(self.signed) > MOST_SIGNED:
                 del self.signed[next(iter(self.signed))]
 
-    def recall(self, signed: Iterable[Name]) -> None:
-        """Zones that were secure before a restart."""
-        for zone in signed:
-            self.signed[zone] = None
-            if zone != ROOT:
-                self.signing.saw(zone, is_signed=True)
+    def end(self) -> None:
+        """From now on nothing is kept that a walk of before has proven."""
+        self._is_over = True
 
     def flush(self, name: Name | None) -> None:
         """Forget a zone and what is below it, or everything."""
         self._cache.flush(name)
-        self.signing.flush(name)
         for zone in [zone for zone in self.signed if name is None or is_at_or_below(zone, name)]:
             del self.signed[zone]
 

@@ -14,11 +14,12 @@ Value = TypeVar("Value")
 
 
 class Flight(Generic[Value]):
-    """One piece of work, and its result when it is there."""
+    """One piece of work, and its result when it is there; `began` is in trio's time."""
 
-    __slots__ = ("_done", "_error", "_value")
+    __slots__ = ("_done", "_error", "_value", "began")
 
     def __init__(self) -> None:
+        self.began = trio.current_time()
         self._done = trio.Event()
         self._value: list[Value] = []
         self._error: BaseException | None = None

@@ -166,8 +166,8 @@ async def test_the_limit_of_iterations_and_the_size_of_the_cache_are_as_configur
     async with network(tmp_path) as at:
         cache = '[cache]\nsize = "2MiB"'
         async with at.resolver("nsec3_iterations = 7", cache) as resolver:
-            assert resolver.cache.capacity == 2 << 20
-            assert resolver._context.limits.nsec3_iterations == 7
+            assert resolver.counts()["capacity"] == 2 << 20
+            assert resolver._inquiries.context.limits.nsec3_iterations == 7
             assert resolver._settings.timeout == 4.0
 
 

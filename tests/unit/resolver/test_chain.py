@@ -187,7 +187,7 @@ async def test_who_waits_for_a_walk_that_ran_out_walks_alone() -> None:
     """The first walk has too few queries; the second waits for it, and then goes its own way."""
     one = upstream()
     async with open_resolver(WORLD, one) as resolver:
-        driver = resolver._driver
+        driver = resolver._inquiries.driver
         request = AskZone(question("www.deep.d.c.b.a.lab").name, Budget(Limits()))
         found: dict[str, ZoneTrust] = {}
 
@@ -209,7 +209,7 @@ async def test_who_waits_for_a_walk_that_ran_out_walks_alone() -> None:
 async def test_a_question_that_others_have_sent_costs_nothing() -> None:
     one = upstream()
     async with open_resolver(WORLD, one) as resolver:
-        driver = resolver._driver
+        driver = resolver._inquiries.driver
         rich, poor = chain.Job(chain.Account(1)), chain.Job(chain.Account(0))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(driver.ask, question("n0.good.lab"), rich)
@@ -231,16 +231,16 @@ async def test_what_hangs_is_not_waited_for_beyond_the_time_of_a_query() -> None
         answer = await ask(resolver, "n0.good.lab")
         assert trio.current_time() == pytest.approx(2.0)
         assert (answer.verdict.status, codes(answer)) == (Status.UNOBTAINABLE, [23, 5])
-        assert len(resolver._driver._walks) == 1
+        assert len(resolver._inquiries.driver._walks) == 1
         await trio.sleep(2.0)
-        assert len(resolver._driver._walks) == 0
+        assert len(resolver._inquiries.driver._walks) == 0
 
 
 # ------------ Zones that were signed when last seen ------------
 
 
 def known_zones() -> KnownZones:
-    return KnownZones(ZoneCache(), TrioClock(WORLD.now))
+    return KnownZones(ZoneCache(), TrioClock(WORLD.now), {})
 
 
 def trust(text: str, status: Status = Status.SECURE) -> ZoneTrust:
