@@ -16,7 +16,7 @@ from anchord.cache.zones import ZoneCache
 from anchord.dnssec.asking import Ask, Asking, AskZone, Context, Reply, Request, ZoneTrust
 from anchord.dnssec.trust import find_zone
 from anchord.model.clock import Clock
-from anchord.model.names import ROOT, Name, is_at_or_below
+from anchord.model.names import Name, is_at_or_below
 from anchord.model.question import Question
 from anchord.model.response import Response, Unanswered
 from anchord.model.verdict import Status
@@ -41,16 +41,21 @@ class KnownZones:
     """The engine's memory of zones, on the resolver's clock.
 
     `signed` are zones that were proven secure when last seen, before a restart perhaps; the oldest
-    first.
+    first. `signing` are zones below which most are.
     """
 
-    def __init__(self, cache: ZoneCache[ZoneTrust], clock: Clock, signed: dict[Name, None]) -> None:
+    def __init__(
+        self,
+        cache: ZoneCache[ZoneTrust],
+        clock: Clock,
+        signed: dict[Name, None],
+        signing: Registries,
+    ) -> None:
         self._cache = cache
-        self.signing = Registries()
-        """Zones below which most are signed."""
         self._clock = clock
         self._is_over = False
         self.signed = signed
+        self.signing = signing
 
     def closest(self, name: Name) -> ZoneTrust | None:
         """The deepest known zone at or above `name` whose proof still holds."""
@@ -62,6 +67,7 @@ class KnownZones:
             return
         self._cache.put(trust, self._clock.monotonic())
         self.signed.pop(trust.zone, None)
+        self.signing.saw(trust.zone, is_signed=trust.status is Status.SECURE)
         if trust.status is Status.SECURE:
             self.signed[trust.zone] = None
             if len(self.signed) > MOST_SIGNED:
@@ -74,6 +80,7 @@ class KnownZones:
     def flush(self, name: Name | None) -> None:
         """Forget a zone and what is below it, or everything."""
         self._cache.flush(name)
+        self.signing.flush(name)
         for zone in [zone for zone in self.signed if name is None or is_at_or_below(zone, name)]:
             del self.signed[zone]
 

@@ -142,13 +142,15 @@ class Inquiries:
             or not self._means.fetcher.may_guess
         ):
             return []
-        known, signed = self.zones.closest(name), self.zones.signed
+        known = self.zones.closest(name)
         if known is None or not names.is_at_or_below(known.zone, anchor.zone):
-            guesses = chain_questions(name, anchor.zone, signed, is_proven=False)
+            top, is_proven = anchor.zone, False
         elif known.status is Status.SECURE:
-            guesses = chain_questions(name, known.zone, signed, is_proven=True)
+            top, is_proven = known.zone, True
         else:
-            guesses = []
+            return []
+        signed, signing = self.zones.signed, self.zones.signing
+        guesses = chain_questions(name, top, signed, signing, is_proven=is_proven)
         return [guess for guess in guesses if guess != question]
 
     async def _ask_again(self, question: Question, answer: Answer, deadline: float) -> Answer:

@@ -43,6 +43,7 @@ from .keep import Wanted, records
 from .memory import Memory
 from .routes import Routes
 from .special import SpecialAnswer, SpecialNames
+from .speculate import Registries
 
 PATIENCE_FOR_PROOFS = 0.4
 """Seconds that a local answer waits for the root's proof of it: without a network, too, it must be
@@ -127,11 +128,12 @@ class Resolver:
         )
         self._evidence = evidence
         self._recalled = self._prefetches = 0
-        self._inquiries = self._begin(dict.fromkeys(evidence.signed if evidence else ()))
+        signed = evidence.signed if evidence else ()
+        self._inquiries = self._begin(dict.fromkeys(signed), Registries(signed))
 
-    def _begin(self, signed: dict[Name, None]) -> Inquiries:
+    def _begin(self, signed: dict[Name, None], signing: Registries) -> Inquiries:
         """Inquiries of which nothing is under way yet."""
-        zones = KnownZones(self._zone_cache, self._clock, signed)
+        zones = KnownZones(self._zone_cache, self._clock, signed, signing)
         settings = self._settings
         context = Context(
             settings.anchors, zones, settings.limits, settings.supported, self._signatures
@@ -177,7 +179,7 @@ class Resolver:
         if name is None:
             self._signatures.clear()
         self._recalled += ended.recalled
-        self._inquiries = self._begin(ended.zones.signed)
+        self._inquiries = self._begin(ended.zones.signed, ended.zones.signing)
         return self._memory.flush(name)
 
     def records(self, is_wanted: Wanted) -> Iterator[tuple[bytes, msgspec.Raw]]:

@@ -6,7 +6,7 @@ nothing until the engine asks for it and judges it. Pure: what is known comes in
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from anchord.model import names, rdtypes
 from anchord.model.names import Name
@@ -57,12 +57,14 @@ class Registries:
     """Parents, and whether most of the zones that were seen below them were signed.
 
     A container of those where it was so. Of a parent that is new the others tell, without the root,
-    whose zones nearly all are.
+    whose zones nearly all are. It begins with zones that were signed before a restart.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, signed: Iterable[Name] = ()) -> None:
         self._seen: OrderedDict[Name, deque[bool]] = OrderedDict()
         self._anywhere = _no_zones()
+        for zone in signed:
+            self.saw(zone, is_signed=True)
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -75,6 +77,8 @@ class Registries:
 
     def saw(self, zone: Name, *, is_signed: bool) -> None:
         """A zone has been proven to be signed, or not to be."""
+        if zone == names.ROOT:
+            return
         parent = names.parent(zone)
         self._seen.setdefault(parent, _no_zones()).append(is_signed)
         self._seen.move_to_end(parent)

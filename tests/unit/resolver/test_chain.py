@@ -17,6 +17,7 @@ from anchord.model.verdict import Answer, Status
 from anchord.resolver import chain
 from anchord.resolver.chain import KnownZones
 from anchord.resolver.resolver import Resolver
+from anchord.resolver.speculate import Registries
 from support.lab import question, world_of
 from support.walk import (
     DELAY,
@@ -240,7 +241,7 @@ async def test_what_hangs_is_not_waited_for_beyond_the_time_of_a_query() -> None
 
 
 def known_zones() -> KnownZones:
-    return KnownZones(ZoneCache(), TrioClock(WORLD.now), {})
+    return KnownZones(ZoneCache(), TrioClock(WORLD.now), {}, Registries())
 
 
 def trust(text: str, status: Status = Status.SECURE) -> ZoneTrust:
