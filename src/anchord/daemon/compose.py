@@ -23,6 +23,7 @@ from anchord.resolver.resolver import Resolver, Settings
 from anchord.resolver.routes import Route, Routes
 from anchord.resolver.special import SpecialNames
 from anchord.upstream import url
+from anchord.upstream.addresses import AddressBook
 from anchord.upstream.base import Upstream
 from anchord.upstream.build import build_upstreams
 from anchord.upstream.choice import Strategy
@@ -54,20 +55,26 @@ async def open_resolver(
     *,
     is_paused: bool = False,
     evidence: Evidence | None = None,
+    book: AddressBook | None = None,
 ) -> AsyncIterator[Resolver]:
     """A resolver as configured, with its upstreams; all of it ends with the context.
 
     `network` tells the servers of `upstream = ["network"]`; without it they are read once. A paused
     resolver asks the network's servers for everything and checks nothing. `evidence` is what was
-    kept of the resolver before it. Raises AnchordError for trust anchors or an OpenSSL that cannot
-    be used; for upstreams, in an exception group.
+    kept of the resolver before it. `book` knows where upstreams are; without it the system is
+    asked. Raises AnchordError for trust anchors or an OpenSSL that cannot be used; for upstreams,
+    in an exception group.
     """
     config = loaded.config
     settings = _settings(loaded, clock)
     if is_paused:
         settings = replace(settings, anchors=TrustAnchors(()))
     async with trio.open_nursery() as nursery:
-        routes = _paused(network, nursery) if is_paused else _routes(loaded, network, nursery)
+        routes = (
+            _paused(network, nursery)
+            if is_paused
+            else _routes(loaded, network, nursery, book or AddressBook())
+        )
         hosts = HostsFile(hosts_path(config.hosts.file))
         resolver = Resolver(
             settings,
@@ -139,17 +146,24 @@ def _paused(network: NetworkWatch | None, nursery: trio.Nursery) -> Routes:
     return Routes([NetworkUpstream(network, None, nursery)])
 
 
-def _routes(loaded: Loaded, network: NetworkWatch | None, nursery: trio.Nursery) -> Routes:
-    """The general upstreams, and those of each zone; a zone shares none with another."""
+def _routes(
+    loaded: Loaded, network: NetworkWatch | None, nursery: trio.Nursery, book: AddressBook
+) -> Routes:
+    """The general upstreams, and those of each zone; a zone shares none with another.
+
+    The general ones are asked where any of them is.
+    """
     config = loaded.config
     if network is None and any(NETWORK in zone.upstream for zone in config.zone):
         network = NetworkWatch()
         network.read()
-    general = _upstreams(loaded.upstreams, nursery, config.forward, config.forward)
+    endpoints = _endpoints(loaded.upstreams)
+    general = _upstreams(endpoints, nursery, config.forward, config.forward, book)
+    book.guides = tuple(zip(endpoints, general, strict=True))
     zones = [
         Route(
             zone.domain,
-            tuple(_zone_upstreams(config, zone, network, nursery)),
+            tuple(_zone_upstreams(config, zone, network, nursery, book)),
             is_checked=zone.dnssec == "validate",
         )
         for zone in config.zone
@@ -158,7 +172,11 @@ def _routes(loaded: Loaded, network: NetworkWatch | None, nursery: trio.Nursery)
 
 
 def _zone_upstreams(
-    config: Config, zone: Zone, network: NetworkWatch | None, nursery: trio.Nursery
+    config: Config,
+    zone: Zone,
+    network: NetworkWatch | None,
+    nursery: trio.Nursery,
+    book: AddressBook,
 ) -> Iterator[Upstream]:
     """In the order in which they are written."""
     for table in config.upstreams_of(zone):
@@ -166,23 +184,28 @@ def _zone_upstreams(
             assert network is not None
             yield NetworkUpstream(network, zone.domain, nursery)
         else:
-            yield from _upstreams((table,), nursery, config.forward, zone)
+            yield from _upstreams(_endpoints((table,)), nursery, config.forward, zone, book)
 
 
-def _upstreams(
-    tables: tuple[UpstreamTable, ...],
-    nursery: trio.Nursery,
-    forward: Forward,
-    policy: Forward | Zone,
-) -> list[Upstream]:
-    """`policy` is of the zone that the upstreams are for, or the general one."""
-    endpoints = [
+def _endpoints(tables: tuple[UpstreamTable, ...]) -> list[url.Endpoint]:
+    return [
         url.parse(table.url, addresses=table.addresses, pins=table.pins, ca_file=table.ca_file)
         for table in tables
     ]
+
+
+def _upstreams(
+    endpoints: list[url.Endpoint],
+    nursery: trio.Nursery,
+    forward: Forward,
+    policy: Forward | Zone,
+    book: AddressBook,
+) -> list[Upstream]:
+    """`policy` is of the zone that the upstreams are for, or the general one."""
     return build_upstreams(
         endpoints,
         nursery,
         allow_plaintext=policy.allow_plaintext,
         early_data=forward.early_data,
+        book=book,
     )

@@ -21,6 +21,7 @@ from anchord.server.counters import Counters
 from anchord.server.handler import Handler
 
 from . import log, notify
+from .addresses import address_book
 from .compose import open_resolver
 from .keeper import Keeper
 from .network import NETWORK, NetworkWatch
@@ -55,6 +56,7 @@ class Switch:
         self._paused_until = 0.0
         self._follows_network = False
         self._keeper = Keeper(clock)
+        self._book = address_book(loaded.config)
 
     @property
     def loaded(self) -> Loaded:
@@ -179,7 +181,12 @@ class Switch:
         task_status: trio.TaskStatus[Resolver] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         async with open_resolver(
-            loaded, self._clock, self.network, is_paused=is_paused, evidence=evidence
+            loaded,
+            self._clock,
+            self.network,
+            is_paused=is_paused,
+            evidence=evidence,
+            book=self._book,
         ) as resolver:
             task_status.started(resolver)
             await retire.wait()

@@ -8,7 +8,7 @@ goes where it was not meant to go.
 import importlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from types import ModuleType
 
@@ -18,8 +18,8 @@ from anchord.model.errors import AnchordError
 from anchord.net.identity import Identity
 from anchord.net.tls import ClientContexts, TlsClient
 
+from .addresses import AddressBook, Dialer
 from .base import Counters, Kind, Upstream, UpstreamError
-from .bootstrap import Dialer
 from .carrier import Carrier
 from .datagram import DatagramUpstream
 from .framed import FramedCarrier
@@ -44,32 +44,36 @@ def build_upstreams(
     *,
     allow_plaintext: bool = False,
     early_data: bool = False,
+    book: AddressBook | None = None,
 ) -> list[Upstream]:
     """An upstream for each endpoint; nothing is connected yet, tasks will run in the nursery.
 
-    `early_data` lets queries go in the first flight of a resumed QUIC connection. Raises
-    AnchordError for what is not allowed, or has a CA file that cannot be used.
+    `book` knows where their hosts are; without it the system is asked. `early_data` lets queries go
+    in the first flight of a resumed QUIC connection. Raises AnchordError for what is not allowed,
+    or has a CA file that cannot be used.
     """
-    contexts = ClientContexts()
-    return [
-        _build(endpoint, nursery, contexts, allow_plaintext, early_data) for endpoint in endpoints
-    ]
+    shared = _Shared(nursery, ClientContexts(), book or AddressBook(), early_data)
+    return [_build(endpoint, shared, allow_plaintext) for endpoint in endpoints]
 
 
-def _build(
-    endpoint: Endpoint,
-    nursery: trio.Nursery,
-    contexts: ClientContexts,
-    allow_plaintext: bool,
-    early_data: bool,
-) -> Upstream:
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What the upstreams have in common."""
+
+    nursery: trio.Nursery
+    contexts: ClientContexts
+    book: AddressBook
+    early_data: bool
+
+
+def _build(endpoint: Endpoint, shared: _Shared, allow_plaintext: bool) -> Upstream:
     url = str(endpoint)
     if endpoint.is_encrypted:
         try:
-            encrypted = _encrypted(endpoint, contexts, early_data)
+            encrypted = _encrypted(endpoint, shared)
         except _MissingLibraryError as error:
             return Unusable(url, error.problem)
-        return SharedUpstream(url, encrypted, nursery, is_encrypted=True)
+        return SharedUpstream(url, encrypted, shared.nursery, is_encrypted=True)
     if not allow_plaintext:
         raise AnchordError(
             f"{endpoint.scheme}:// is plaintext, which anybody on the way can read",
@@ -77,13 +81,18 @@ def _build(
             remedy="use tls://, or set forward.allow_plaintext = true",
         )
     over_tcp = SharedUpstream(
-        str(replace(endpoint, scheme="tcp")), _tcp(endpoint), nursery, is_encrypted=False
+        str(replace(endpoint, scheme="tcp")),
+        _tcp(endpoint, shared.book),
+        shared.nursery,
+        is_encrypted=False,
     )
-    return over_tcp if endpoint.scheme == "tcp" else DatagramUpstream(endpoint, over_tcp)
+    if endpoint.scheme == "tcp":
+        return over_tcp
+    return DatagramUpstream(endpoint, over_tcp, shared.book)
 
 
-def _tcp(endpoint: Endpoint) -> _Opener:
-    dial = Dialer(endpoint)
+def _tcp(endpoint: Endpoint, book: AddressBook) -> _Opener:
+    dial = Dialer(endpoint, book)
 
     async def open_tcp() -> Carrier:
         return FramedCarrier(await dial())
@@ -91,7 +100,7 @@ def _tcp(endpoint: Endpoint) -> _Opener:
     return open_tcp
 
 
-def _encrypted(endpoint: Endpoint, contexts: ClientContexts, early_data: bool) -> _Opener:
+def _encrypted(endpoint: Endpoint, shared: _Shared) -> _Opener:
     """What opens connections to an endpoint whose server must prove who it is."""
     identity = Identity(
         endpoint.host.partition("%")[0],  # a link's zone is this machine's own business
@@ -99,16 +108,17 @@ def _encrypted(endpoint: Endpoint, contexts: ClientContexts, early_data: bool) -
         frozenset(endpoint.pins),
         frozenset(endpoint.chain_hashes),
     )
+    contexts, book = shared.contexts, shared.book
     opener: _Opener
     if endpoint.scheme == "https":
-        opener = _load("over_https", "h2").opener(endpoint, identity, contexts)
+        opener = _load("over_https", "h2").opener(endpoint, identity, contexts, book)
         return opener
     if endpoint.scheme in {"quic", "h3"}:
         over_quic = _load("over_quic", "aioquic")
-        opener = over_quic.opener(endpoint, identity, contexts, early_data=early_data)
+        opener = over_quic.opener(endpoint, identity, contexts, book, early_data=shared.early_data)
         return opener
     client = TlsClient(identity, alpn=ALPN_DOT, requires_alpn=False, contexts=contexts)
-    dial = Dialer(endpoint)
+    dial = Dialer(endpoint, book)
 
     async def open_tls() -> Carrier:
         return FramedCarrier(await client.open(dial))

@@ -19,8 +19,8 @@ from anchord.net.race import UnreachableError
 from anchord.net.tcp import RECEIVE, socket_address
 from anchord.wire.message import HEADER, is_truncated
 
+from .addresses import AddressBook
 from .base import Counters, Kind, UpstreamError
-from .bootstrap import addresses_of
 from .matching import is_error_without_question, question_of, repeats_question, with_id
 from .shared import SharedUpstream
 from .url import Endpoint
@@ -46,10 +46,11 @@ class DatagramUpstream:
 
     is_encrypted = False
 
-    def __init__(self, endpoint: Endpoint, over_tcp: SharedUpstream) -> None:
+    def __init__(self, endpoint: Endpoint, over_tcp: SharedUpstream, book: AddressBook) -> None:
         self.counters = Counters()
         self._endpoint = endpoint
         self._over_tcp = over_tcp
+        self._book = book
         self._suspect = ""
 
     def __str__(self) -> str:
@@ -58,7 +59,8 @@ class DatagramUpstream:
     async def exchange(self, query: bytes) -> bytes:
         """As `Upstream`. Addresses that cannot be reached, or were silent last, come last."""
         self.counters.queries += 1
-        addresses = sorted(await addresses_of(self._endpoint), key=self._suspect.__eq__)
+        known = await self._book.addresses_of(self._endpoint)
+        addresses = sorted(known, key=self._suspect.__eq__)
         failures = []
         for address in addresses:
             try:

@@ -6,21 +6,21 @@ from anchord.net.http2 import ALPN_H2, Http2Connection
 from anchord.net.identity import Identity
 from anchord.net.tls import ClientContexts, TlsClient
 
-from .bootstrap import Dialer
+from .addresses import AddressBook, Dialer
 from .carrier import Carrier
 from .doh import HttpCarrier, Resource
 from .url import Endpoint
 
 
 def opener(
-    endpoint: Endpoint, identity: Identity, contexts: ClientContexts
+    endpoint: Endpoint, identity: Identity, contexts: ClientContexts, book: AddressBook
 ) -> Callable[[], Awaitable[Carrier]]:
     """What opens connections to an `https` endpoint.
 
     Raises AnchordError where the CA file cannot be used.
     """
     client = TlsClient(identity, alpn=ALPN_H2, requires_alpn=True, contexts=contexts)
-    dial = Dialer(endpoint)
+    dial = Dialer(endpoint, book)
     resource = Resource.of(endpoint)
 
     async def open_h2() -> Carrier:

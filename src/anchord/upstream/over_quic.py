@@ -9,7 +9,7 @@ from anchord.net.quic import QuicChannel
 from anchord.net.quic_client import QuicClient
 from anchord.net.tls import ClientContexts
 
-from .bootstrap import Dialer
+from .addresses import AddressBook, Dialer
 from .carrier import Carrier
 from .doh import HttpCarrier, Resource
 from .doq import ALPN_DOQ, DoqCarrier
@@ -17,7 +17,12 @@ from .url import Endpoint
 
 
 def opener(
-    endpoint: Endpoint, identity: Identity, contexts: ClientContexts, *, early_data: bool
+    endpoint: Endpoint,
+    identity: Identity,
+    contexts: ClientContexts,
+    book: AddressBook,
+    *,
+    early_data: bool,
 ) -> Callable[[], Awaitable[Carrier]]:
     """What opens connections to a `quic` or `h3` endpoint.
 
@@ -30,7 +35,7 @@ def opener(
         alpn=ALPN_DOQ if is_doq else ALPN_H3,
         allows_early_data=early_data,
     )
-    dialer = Dialer(endpoint)
+    dialer = Dialer(endpoint, book)
 
     async def open_channel() -> QuicChannel:
         channel = await client.open(await dialer.addresses(), endpoint.port)

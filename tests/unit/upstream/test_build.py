@@ -1,10 +1,8 @@
 import hashlib
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 import trio
@@ -12,7 +10,6 @@ import trio
 from anchord.model.errors import AnchordError
 from anchord.net.certificate import pin
 from anchord.upstream.base import Kind, UpstreamError
-from anchord.upstream.bootstrap import Dialer, addresses_of
 from anchord.upstream.build import build_upstreams
 from anchord.upstream.url import parse
 from support.certificates import make
@@ -172,48 +169,3 @@ def test_a_broken_aioquic_turns_off_what_needs_it_and_nothing_else(
     assert "IndexError" in third  # it got as far as looking at the query
     (line,) = run.stderr.splitlines()
     assert line == f"{problem}; install it again, or use tls://"
-
-
-# ------------ Addresses ------------
-
-
-async def test_addresses_come_from_the_table_or_the_host_without_asking_anybody() -> None:
-    given = parse("tls://dns.example", addresses=["192.0.2.1", "2001:db8::1"])
-    assert await addresses_of(given) == ("192.0.2.1", "2001:db8::1")
-    assert await addresses_of(parse("tls://[2620:fe::fe]")) == ("2620:fe::fe",)
-    both = parse("tls://192.0.2.9", addresses=["192.0.2.1"])
-    assert await addresses_of(both) == ("192.0.2.1",)
-
-
-async def test_a_bare_name_is_looked_up_by_the_system() -> None:
-    assert "127.0.0.1" in await addresses_of(parse("tls://localhost"))
-
-
-async def test_a_name_that_the_system_does_not_know_is_told(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async def fail(*_arguments: object, **_options: object) -> NoReturn:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr(trio.socket, "getaddrinfo", fail)
-    with pytest.raises(UpstreamError) as caught:
-        await addresses_of(parse("tls://dns.example"))
-    assert caught.value.kind is Kind.NETWORK
-    assert str(caught.value) == (
-        "tls://dns.example: the name dns.example cannot be looked up "
-        "(Name or service not known); give its addresses"
-    )
-
-
-async def test_the_address_that_answered_last_is_tried_first(nursery: trio.Nursery) -> None:
-    peer = StreamPeer(answer_everything)
-    await peer.start(nursery)
-    dial = Dialer(parse(f"tcp://dns.example:{peer.port}", addresses=["127.0.0.2", "127.0.0.1"]))
-    first = await dial()
-    assert first.address == "127.0.0.1"
-    first.close()
-    other = StreamPeer(answer_everything, host="127.0.0.2")
-    await other.start(nursery, peer.port)
-    again = await dial()
-    assert again.address == "127.0.0.1"
-    again.close()

@@ -11,8 +11,8 @@ import trio.testing
 from anchord.net.identity import Identity
 from anchord.net.tls import ClientContexts, TlsClient
 from anchord.upstream import pool, shared
+from anchord.upstream.addresses import AddressBook, Dialer
 from anchord.upstream.base import Kind, UpstreamError
-from anchord.upstream.bootstrap import Dialer
 from anchord.upstream.framed import FramedCarrier
 from anchord.upstream.pool import BELOW_THE_CUT, IdleTime
 from anchord.upstream.shared import SharedUpstream
@@ -57,7 +57,7 @@ class Scene:
     def upstream(self, port: int) -> SharedUpstream:
         scheme = "tls" if self.secured else "tcp"
         endpoint = parse(f"{scheme}://127.0.0.1:{port}")
-        dial = Dialer(endpoint)
+        dial = Dialer(endpoint, AddressBook())
         identity = Identity("127.0.0.1", str(self.folder / "ca.pem") if self.secured else "")
         client = TlsClient(identity, alpn="dot", requires_alpn=True, contexts=ClientContexts())
 
@@ -86,7 +86,7 @@ async def scene(
 
 def plain(endpoint: Endpoint, nursery: trio.Nursery) -> SharedUpstream:
     """An upstream over TCP."""
-    dial = Dialer(endpoint)
+    dial = Dialer(endpoint, AddressBook())
 
     async def opener() -> FramedCarrier:
         return FramedCarrier(await dial())
