@@ -6,8 +6,9 @@ all answers below a zone: they are counted once for the whole cache, by `SharedS
 process holds anyway (small numbers, statuses, the name of an upstream) is free.
 """
 
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from sys import getsizeof
 
 from anchord.model.chain import Link
 from anchord.model.ede import Ede
@@ -25,9 +26,9 @@ question that is its key, and a place in the table. Measured, since tables grow 
 FACT = 112
 """Octets of a fact of a flaw: a pair, and a number. What a fact is called is in the program."""
 
-_MEASURED_FIELDS: dict[type, tuple[str, ...]] = {
-    kind: kind.__struct_fields__ for kind in (Checked, Ede, Link, RRset)
-} | {Flaw: ("text", "name")}
+_PARTS: dict[type, Callable[[object], tuple[object, ...]]] = {
+    kind: attrgetter(*kind.__struct_fields__) for kind in (Checked, Ede, Link, RRset)
+} | {Flaw: attrgetter("text", "name")}
 _SMALL = range(-5, 257)  # the numbers of which CPython holds one object for the whole process
 
 
@@ -48,28 +49,32 @@ def octets_of(rrset: RRset) -> int:
 
 
 def _measure(value: object, seen: set[int]) -> int:
-    """The object and what it refers to, without what was measured before."""
-    kind = type(value)
-    if kind is int:
-        return _rounded(sys.getsizeof(value)) if value not in _SMALL else 0
-    if not value or id(value) in seen:
-        return 0
-    seen.add(id(value))
-    if isinstance(value, bytes | str):
-        return _rounded(sys.getsizeof(value))
-    if isinstance(value, tuple):
-        return _rounded(sys.getsizeof(value)) + sum(_measure(item, seen) for item in value)
-    names = _MEASURED_FIELDS.get(kind)
-    if names is None:
-        return 0  # a status or a code: one object for the whole process
-    size = _rounded(sys.getsizeof(value))
-    if isinstance(value, Flaw):
-        size += FACT * len(value.facts)
-    return size + sum(_measure(getattr(value, name), seen) for name in names)
+    """The object and what it refers to, without what was measured before.
 
-
-def _rounded(size: int) -> int:
-    return -(-size // UNIT) * UNIT
+    This runs for every answer that is kept, and hostile ones hold thousands of objects.
+    """
+    units = 0
+    waiting: list[object] = [value]
+    while waiting:
+        value = waiting.pop()
+        kind = type(value)
+        if kind is int:
+            if value in _SMALL:
+                continue
+        else:
+            if not value or id(value) in seen:
+                continue
+            seen.add(id(value))
+            if isinstance(value, tuple):
+                waiting += value
+            elif kind in _PARTS:
+                waiting += _PARTS[kind](value)
+                if isinstance(value, Flaw):
+                    units += FACT // UNIT * len(value.facts)
+            elif kind is not bytes and kind is not str:
+                continue  # a status or a code: one object for the whole process
+        units += (getsizeof(value) + UNIT - 1) // UNIT
+    return units * UNIT
 
 
 class SharedSizes:
