@@ -13,6 +13,7 @@ import trio
 
 from anchord.config.load import Loaded, load
 from anchord.daemon.compose import clock_of
+from anchord.dane import mta_sts
 from anchord.dane import names as dane_names
 from anchord.dane.check import DIRECT, Checker, Request
 from anchord.dane.handshake import Keys
@@ -157,17 +158,19 @@ def _add_smtp(commands: Subparsers) -> None:
         "smtp", help="a mail domain, MX by MX, as a sending server sees it"
     )
     parser.add_argument("domain", metavar="DOMAIN")
-    parser.add_argument("--port", metavar="PORT", default=str(PORT), help=argparse.SUPPRESS)
+    for option, port in (("--port", PORT), ("--sts-port", mta_sts.PORT)):  # those of the lab
+        parser.add_argument(option, metavar="PORT", default=str(port), help=argparse.SUPPRESS)
     _add_common(parser)
     parser.set_defaults(dane=_smtp)
 
 
 def _smtp(arguments: argparse.Namespace) -> int:
     domain, port = _host(arguments.domain), _port(arguments.port)
+    sts_port = _port(arguments.sts_port)
 
     async def check() -> MailResult:
         async with _open(arguments) as (checker, _):
-            return await check_domain(checker, domain, port=port)
+            return await check_domain(checker, domain, port=port, sts_port=sts_port)
 
     result = trio.run(check)
     _print(arguments, result, dane_text.mail_lines)

@@ -34,6 +34,9 @@ RESULT_COLOURS = {
 SHOWN_DATA = 16
 """Characters of a record's data that a line shows; `--json` has them all."""
 
+SHOWN_PATTERNS = 8
+"""Patterns of an MTA-STS policy that a line shows."""
+
 DUTIES = {
     Duty.AUTHENTICATED: "who honours DANE talks to it only if it fits",
     Duty.MANDATORY: "who honours DANE uses TLS, with whomever",
@@ -183,9 +186,14 @@ def _pkix(pkix: Pkix) -> str:
 def _mta_sts(mail: MailResult) -> str:
     sts = mail.mta_sts
     if not sts.found:
-        return f"{sts.policy} ({sts.security})"
+        return f"{sts.reason} ({sts.security})"
     may = "may apply" if sts.may_apply else "has no say beside DANE"
-    return f"announced ({sts.security}), {may}; its policy is {sts.policy}"
+    announced = f"announced ({sts.security}), {may}"
+    if sts.reason:
+        return f"{announced}; its policy cannot be had: {sts.reason}"
+    policy = " ".join((sts.mode, *sts.mx[:SHOWN_PATTERNS]))
+    allows = ", ".join(sts.allows) or "nobody"
+    return f"{announced}; its policy, {policy}, would let through {allows}"
 
 
 def _tail(edes: Sequence[object], warnings: Sequence[str]) -> Iterator[str]:

@@ -133,7 +133,7 @@ async def _tour() -> int:
 async def _dane_tour() -> int:
     """The same with the services."""
     async with (
-        running(lab_dane.TOUR, lab_dane.MAIL_TOUR) as services,
+        running() as services,
         _lab(LISTEN, services) as loaded,
         open_resolver(loaded, clock_of(loaded.config)) as resolver,
     ):

@@ -6,8 +6,9 @@ and nothing of what a server says is believed.
 """
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias, TypeVar
 
 import trio
 
@@ -82,6 +83,10 @@ class Unreachable:
 
 Seen = Presented | Refused | Unreachable
 
+T = TypeVar("T")
+Work: TypeAlias = Callable[[TlsChannel | None, Presented], Awaitable[T]]
+"""What is done with a connection; there is no channel over QUIC."""
+
 
 def anywhere(_address: str, _port: int) -> str:
     """Every address may be connected to, as on the command line."""
@@ -106,15 +111,22 @@ class Prober:
 
     async def probe(self, target: Target) -> Seen:
         """What the service shows at one address."""
+        return await self.at(target, _look)
+
+    async def at(self, target: Target, work: Work[T]) -> T | Refused | Unreachable:
+        """What comes of `work` with a TLS connection to one address, and of what it has shown.
+
+        The limits of time are for all of it. `work` may raise NonsenseError and what channels do.
+        """
         if reason := self.forbids(target.address, target.port):
             return Unreachable(reason)
         async with self._places:
-            return await self._probe_in_time(target)
+            return await self._at(target, work)
 
-    async def _probe_in_time(self, target: Target) -> Seen:
+    async def _at(self, target: Target, work: Work[T]) -> T | Refused | Unreachable:
         with trio.move_on_after(self.limits.address):
             try:
-                return await self._probe(target)
+                return await self._with_connection(target, work)
             except UnreachableError as error:
                 _, cause = error.failures[0]
                 return Unreachable(network_in_words(cause))
@@ -128,16 +140,20 @@ class Prober:
                 return Unreachable(network_in_words(error))
         return Unreachable(f"it takes more than {self.limits.address:g} seconds")
 
-    async def _probe(self, target: Target) -> Presented:
+    async def _with_connection(self, target: Target, work: Work[T]) -> T:
         if target.proto == "quic":
-            return await self._probe_quic(target)
+            return await work(None, await self._probe_quic(target))
         if target.proto != "tcp":
             raise NonsenseError(f"nothing here connects over {target.proto}")
         channel = await self._connect(target)
         try:
             if target.starttls:
                 await self._converse(channel, target)
-            return await self._shake_hands(channel, target)
+            encrypted, presented = await self._shake_hands(channel, target)
+            try:
+                return await work(encrypted, presented)
+            finally:
+                encrypted.close()
         finally:
             channel.close()
 
@@ -168,7 +184,9 @@ class Prober:
                 raise NonsenseError("it closes the connection before TLS")
             await channel.send_all(conversation.received(data))
 
-    async def _shake_hands(self, channel: TcpChannel, target: Target) -> Presented:
+    async def _shake_hands(
+        self, channel: TcpChannel, target: Target
+    ) -> tuple[TlsChannel, Presented]:
         context = self._contexts.get(target.keys)
         if context is None:
             context = self._contexts[target.keys] = client_context(target.keys)
@@ -179,11 +197,15 @@ class Prober:
             raise NonsenseError(f"TLS cannot name {target.sni}") from None
         encrypted = TlsChannel(channel, tls, incoming, outgoing)
         await encrypted.handshake()
-        chain, version = presented_chain(tls), tls.version() or ""
-        encrypted.close()
+        chain = presented_chain(tls)
         if not chain:
             raise NonsenseError("it presents no certificate")
-        return Presented(chain, version)
+        return encrypted, Presented(chain, tls.version() or "")
+
+
+async def _look(_: TlsChannel | None, presented: Presented) -> Presented:
+    await trio.lowlevel.checkpoint()
+    return presented
 
 
 class _LateError(AnchordError):

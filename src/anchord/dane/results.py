@@ -182,16 +182,22 @@ class Policy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MtaSts:
-    """What is known of MTA-STS (RFC 8461) and TLSRPT (RFC 8460) from DNS alone.
+    """What is known of MTA-STS (RFC 8461) and TLSRPT (RFC 8460).
 
-    `policy` says that the policy itself was not fetched. `may_apply` tells whether MTA-STS has a
-    say beside what DANE found: it never overrides DANE. `reports` are where TLSRPT sends reports.
+    `found`: a policy is announced, by a record with this `security` and `id`. `mode`, `mx` and
+    `max_age` (seconds) are the policy's; without one `reason` says why. `allows` are the MX hosts
+    that the policy and PKIX together let through, whatever DANE says. `may_apply` tells whether
+    MTA-STS has a say beside DANE: it never overrides it. `reports` are where TLSRPT sends reports.
     """
 
     found: bool
     security: str
     id: str
-    policy: str
+    mode: str
+    mx: tuple[str, ...]
+    max_age: int | None
+    reason: str
+    allows: tuple[str, ...]
     may_apply: bool
     reports: tuple[str, ...]
     reports_security: str

@@ -5,8 +5,7 @@ the MX set cannot be had, nothing is connected to: mail waits. Where it is not s
 not the domain's own word, and DANE can authenticate no more than what an attacker has put there;
 both facts are told.
 
-MTA-STS and TLSRPT are read as far as DNS tells of them; the policy of MTA-STS is behind a web
-server, and is not fetched. It could say nothing against DANE anyhow (RFC 8461 section 2).
+MTA-STS and TLSRPT are told of beside it (`mta_sts`).
 """
 
 import struct
@@ -23,11 +22,11 @@ from anchord.resolver.reply import extended_errors
 from anchord.wire.errors import FormError
 from anchord.wire.name import read_name
 
-from . import tlsa
+from . import mta_sts, tlsa
 from .check import Checker, Request
 from .lookup import FLAGS, Found, Service, data_of, expansion, failure_of, find, why
 from .names import to_host
-from .results import CheckResult, MailResult, MtaSts, Policy, Result
+from .results import CheckResult, MailResult, Policy, Result
 from .summary import extended
 
 PORT = 25
@@ -61,10 +60,13 @@ class Route:
     warnings: tuple[str, ...] = ()
 
 
-async def check_domain(checker: Checker, domain: Name, *, port: int = PORT) -> MailResult:
+async def check_domain(
+    checker: Checker, domain: Name, *, port: int = PORT, sts_port: int = mta_sts.PORT
+) -> MailResult:
     """Every MX host of a domain, and what follows for who delivers to it.
 
-    `port` is where its hosts listen, in place of 25, which is for the lab and tests.
+    `port` is where its hosts listen, and `sts_port` where its web server does, in place of 25 and
+    443, which is for the lab and tests.
     """
     answer = await checker.resolver.resolve(Question(domain, rdtypes.MX), FLAGS)
     route = _route(domain, answer)
@@ -78,12 +80,19 @@ async def check_domain(checker: Checker, domain: Name, *, port: int = PORT) -> M
         result = await checker.check_found(founds[hop], request)
         results[hop] = replace(result, preference=hop.preference)
 
+    announced: list[mta_sts.Found] = []
+
+    async def look_beside() -> None:
+        takes_mail = bool(route.hops)
+        announced.append(await mta_sts.find(checker, domain, takes_mail=takes_mail, port=sts_port))
+
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(look_beside)
         for hop in route.hops:
             nursery.start_soon(look_at, hop)
     checks = tuple(results[hop] for hop in route.hops)
     policy = _policy(route, [founds[hop] for hop in route.hops])
-    mta_sts = await _mta_sts(checker, domain, policy)
+    sts = mta_sts.beside(announced[0], policy, checks)
     return MailResult(
         domain=to_host(domain),
         mx_security=route.security.word,
@@ -91,10 +100,10 @@ async def check_domain(checker: Checker, domain: Name, *, port: int = PORT) -> M
         result=route.outcome,
         reason=route.problem,
         mx=checks,
-        mta_sts=mta_sts,
+        mta_sts=sts,
         ttl=min([route.ttl, *(check.ttl for check in checks)]),
         extended_dns_errors=extended(extended_errors(answer)),
-        warnings=tuple(_warnings(route, checks, mta_sts)),
+        warnings=(*_warnings(route, checks), *mta_sts.warnings(sts, checks)),
     )
 
 
@@ -167,71 +176,10 @@ def _policy(route: Route, founds: Sequence[Found]) -> Policy:
     return Policy.DANE if any(found.rrset for found in alive) else Policy.NONE
 
 
-# ------------ MTA-STS and TLSRPT ------------
-
-
-async def _mta_sts(checker: Checker, domain: Name, policy: Policy) -> MtaSts:
-    """The records that announce them (RFC 8461 section 3.1, RFC 8460 section 3)."""
-    announced, status = await _texts(checker, domain, b"_mta-sts")
-    fields = _fields(announced, "v=STSv1")
-    reporting, reports_status = await _texts(checker, domain, b"_smtp", b"_tls")
-    reports = _fields(reporting, "v=TLSRPTv1").get("rua", "")
-    return MtaSts(
-        found=bool(fields),
-        security=status.word,
-        id=fields.get("id", ""),
-        policy=_policy_in_words(fields, status),
-        may_apply=bool(fields) and policy is Policy.NONE,
-        reports=tuple(filter(None, (one.strip() for one in reports.split(",")))),
-        reports_security=reports_status.word,
-    )
-
-
-def _policy_in_words(fields: dict[str, str], status: Status) -> str:
-    if fields:
-        return "not fetched: it is behind a web server"
-    if status.is_failure:
-        return "not to be known: the record that announces one cannot be had"
-    return "none is announced"
-
-
-async def _texts(checker: Checker, domain: Name, *below: bytes) -> tuple[list[str], Status]:
-    """The TXT records below a domain, each in one piece."""
-    try:
-        owner = names.join([*below, *names.labels(domain)])
-    except ValueError:
-        return [], Status.INDETERMINATE
-    answer = await checker.resolver.resolve(Question(owner, rdtypes.TXT), FLAGS)
-    if failure_of(answer):
-        return [], answer.verdict.status
-    rrset = data_of(answer)
-    texts = [_text(rdata) for rdata in (rrset.rdatas if rrset else ())]
-    return texts, answer.verdict.status
-
-
-def _text(rdata: bytes) -> str:
-    pieces, position = [], 0
-    while position < len(rdata):
-        length = rdata[position]
-        pieces.append(rdata[position + 1 : position + 1 + length])
-        position += 1 + length
-    text = b"".join(pieces).decode("ascii", "replace")
-    return "".join(c for c in text if c.isprintable())
-
-
-def _fields(texts: Sequence[str], version: str) -> dict[str, str]:
-    """The fields of the one record with that version; none where there are two."""
-    found = [text for text in texts if text.replace(" ", "").split(";")[0] == version]
-    if len(found) != 1:
-        return {}
-    pairs = (field.partition("=") for field in found[0].split(";"))
-    return {key.strip(): value.strip() for key, equals, value in pairs if equals}
-
-
 # ------------ What should be otherwise ------------
 
 
-def _warnings(route: Route, checks: Sequence[CheckResult], mta_sts: MtaSts) -> list[str]:
+def _warnings(route: Route, checks: Sequence[CheckResult]) -> list[str]:
     warnings = list(route.warnings)
     has_dane = [check.host for check in checks if check.records]
     without = [
@@ -245,16 +193,4 @@ def _warnings(route: Route, checks: Sequence[CheckResult], mta_sts: MtaSts) -> l
         warnings.append(
             f"{', '.join(without)} has no TLSA records: an attacker makes mail go there instead"
         )
-    if mta_sts.security == Status.BOGUS.word:
-        warnings.append(
-            "the announcement of MTA-STS is suppressed or forged; DANE does not need it"
-        )
-    if mta_sts.found and mta_sts.security != Status.SECURE.word:
-        warnings.append(
-            "MTA-STS is announced by an unsigned record, which an attacker can leave out"
-        )
-    if mta_sts.found and not mta_sts.may_apply:
-        warnings.append("MTA-STS has no say here: DANE goes before it (RFC 8461 section 2)")
-    if mta_sts.reports and all(one.startswith("mailto:") for one in mta_sts.reports):
-        warnings.append("TLSRPT reports go by mail alone, which the same attacker can stop")
     return warnings

@@ -20,7 +20,7 @@ NO_DENIAL = "tls-no-denial.lab"
 UNSUPPORTED = "tls-unsupported.lab"
 
 FAULTS = {
-    ZONE: "unanswered A mta-sts.blocked",
+    ZONE: "",
     UNSIGNED: "",
     FORGED: "forged TLSA MX",
     STRIPPED: "denies-type _tcp.stripped _mta-sts.filtered",
@@ -42,6 +42,7 @@ class Scenario:
     the zone says about the host beside them; its address unless told. `other` is the chain that the
     server has for who names the host, its leaf the part `other` of records. `is_public`: the
     chain's root is among those that PKIX trusts. `starttls` and `conduct` are as in `services`.
+    `is_offered`: `anchord lab` prints a command that shows it.
     """
 
     host: str
@@ -59,7 +60,7 @@ class Scenario:
     more: tuple[tuple[str, str], ...] = ()
     other: str = ""
     is_public: bool = False
-    in_tour: bool = False
+    is_offered: bool = False
 
     @property
     def full_name(self) -> str:
@@ -78,19 +79,19 @@ def _digests(count: int) -> str:
 
 SCENARIOS = (
     # ------------ Usage 3: the server's own certificate or key, and nothing else ------------
-    Scenario("ee", (17, 22, 25, 26, 44), MATCH, "the server's own key", in_tour=True),
+    Scenario("ee", (17, 22, 25, 26, 44), MATCH, "the server's own key", is_offered=True),
     Scenario("ee-302", (25,), MATCH, "its whole certificate, by SHA-512", records="3 0 2 leaf"),
     Scenario("ee-300", (17, 25), MATCH, "its whole certificate, in the record itself",
              records="3 0 0 leaf"),
     Scenario("ee-310", (25,), MATCH, "its whole key, in the record itself", records="3 1 0 leaf"),
     Scenario("ee-expired", (27, 29), MATCH, "expired: nothing to usage 3", chain="expired",
-             in_tour=True),
+             is_offered=True),
     Scenario("ee-other-name", (27, 29), MATCH, "for another name: nothing to usage 3",
              chain="other-name"),
     Scenario("ee-nobody", (27,), MATCH, "by nobody, for nobody, and expired: nothing to usage 3",
              chain="self-signed", records="3 0 1 leaf"),
     Scenario("ee-other-key", (22, 26), MISMATCH, "the record is about another key",
-             chain="with-next", records="3 1 1 next", in_tour=True),
+             chain="with-next", records="3 1 1 next", is_offered=True),
     Scenario("ee-issuer", (26,), MISMATCH, "usage 3 about the issuer: it looks at the first only",
              records="3 1 1 issuer"),
     Scenario("ee-rollover", (22, 67), MATCH, "the current key and the next one",
@@ -101,10 +102,10 @@ SCENARIOS = (
     Scenario("ee-nothing", (73,), MISMATCH, "the digest of nothing", records="3 1 1 nothing"),
     Scenario("hijacked", (38, 48), MISMATCH, "a certificate of a public CA got by a hijacked "
              "address: PKIX says valid, DANE says no", chain="with-next", records="3 1 1 next",
-             is_public=True, in_tour=True),
+             is_public=True, is_offered=True),
     # ------------ Usage 2: a trust anchor of the zone's own ------------
     Scenario("ta", (30, 31), MATCH, "a private CA that no store knows", records="2 1 1 root",
-             in_tour=True),
+             is_offered=True),
     Scenario("ta-issuer", (30,), MATCH, "an intermediate is anchor enough", records="2 0 1 issuer"),
     Scenario("ta-not-sent", (32,), MISMATCH, "the root that the record is about is not presented",
              chain="without-root", records="2 1 1 root"),
@@ -119,7 +120,7 @@ SCENARIOS = (
     Scenario("ta-bare-above", (34,), MATCH, "a bare key that has signed the issuer",
              chain="without-root", records="2 1 0 root"),
     Scenario("ta-other-name", (31, 42), MISMATCH, "names count under usage 2", chain="other-name",
-             records="2 1 1 root", in_tour=True),
+             records="2 1 1 root", is_offered=True),
     Scenario("ta-wildcard", (43,), MATCH, "a wildcard is one whole label", chain="wildcard",
              records="2 1 1 root"),
     Scenario("ta-common-name", (43,), MISMATCH, "the common name is no name",
@@ -139,7 +140,7 @@ SCENARIOS = (
     Scenario("ta-clients", (31,), MISMATCH, "a certificate that is meant for clients",
              chain="for-clients", records="2 1 1 root"),
     Scenario("ta-stapled", (35,), MISMATCH, "the CA is presented, and has signed nothing",
-             chain="stapled", records="2 1 1 root", in_tour=True),
+             chain="stapled", records="2 1 1 root", is_offered=True),
     Scenario("ta-impostor", (35,), MISMATCH, "the issuer's name with another key",
              chain="impostor", records="2 1 1 root"),
     Scenario("ta-out-of-order", (36,), MATCH, "certificates in the wrong order",
@@ -171,11 +172,12 @@ SCENARIOS = (
              records="3 1 1 next; 2 1 1 root; 1 1 1 leaf"),
     # ------------ Which records count ------------
     Scenario("unusable", (17, 19, 20), NO_TLSA, "no record can be used",
-             records="3 1 1 aabb; 255 1 1 leaf; 3 7 1 leaf; 3 1 9 leaf; 3 0 0 aabb", in_tour=True),
+             records="3 1 1 aabb; 255 1 1 leaf; 3 7 1 leaf; 3 1 9 leaf; 3 0 0 aabb",
+             is_offered=True),
     Scenario("unusable-and-good", (17, 18), MATCH, "what cannot be used spoils nothing",
              records="3 1 2 aabb; 4 1 1 leaf; 3 1 1 leaf"),
     Scenario("agility", (23,), MISMATCH, "SHA-512 is there and wrong: SHA-256 is ignored",
-             chain="with-next", records="3 1 2 next; 3 1 1 leaf", in_tour=True),
+             chain="with-next", records="3 1 2 next; 3 1 1 leaf", is_offered=True),
     Scenario("agility-apart", (23,), MATCH, "… but not for another selector", chain="with-next",
              records="3 0 2 next; 3 1 1 leaf"),
     Scenario("agility-full", (23,), MATCH, "… and a whole key is no digest", chain="with-next",
@@ -183,20 +185,21 @@ SCENARIOS = (
     Scenario("many", (12,), MATCH, "more records than fit into a datagram",
              records=f"{_digests(30)}; 3 1 1 leaf"),
     # ------------ The DNS side ------------
-    Scenario("absent", (4,), NO_TLSA, "proven: there are none", records="", in_tour=True),
+    Scenario("absent", (4,), NO_TLSA, "proven: there are none", records="", is_offered=True),
     Scenario("unsigned", (2, 5), INSECURE, "the host is not signed, so TLSA is not asked for",
-             zone=UNSIGNED, in_tour=True),
+             zone=UNSIGNED, is_offered=True),
     Scenario("forged", (3,), BOGUS, "the records were changed on the way", zone=FORGED,
-             in_tour=True),
+             is_offered=True),
     Scenario("stripped", (4,), BOGUS, "the records were left out on the way", zone=STRIPPED,
-             in_tour=True),
-    Scenario("silent", (3,), UNREACHABLE, "the question for TLSA fails", zone=SILENT, in_tour=True),
+             is_offered=True),
+    Scenario("silent", (3,), UNREACHABLE, "the question for TLSA fails", zone=SILENT,
+             is_offered=True),
     Scenario("one-family", (6,), MATCH, "the denial of AAAA is broken: A is enough",
              zone=NO_DENIAL),
     Scenario("unsupported", (13,), INSECURE, "the zone's algorithm is not known here",
              zone=UNSUPPORTED),
     Scenario("alias", (7, 44), MATCH, "records at the end of a secure alias", base="alias-end",
-             lines="alias CNAME alias-end\nalias-end A 127.0.0.1", in_tour=True),
+             lines="alias CNAME alias-end\nalias-end A 127.0.0.1", is_offered=True),
     Scenario("origin", (7,), MATCH, "none at its end, but at the alias itself",
              lines="origin CNAME origin-end\norigin-end A 127.0.0.1"),
     Scenario("both-ends", (9,), MISMATCH, "the first set decides, though the second would fit",
@@ -235,9 +238,9 @@ SCENARIOS = (
             "xmpp-server", "ldap", "postgres", "mysql",
         )
     ),
-    Scenario("smtp", (50, 54), MATCH, "a mail server", starttls="smtp", in_tour=True),
+    Scenario("smtp", (50, 54), MATCH, "a mail server", starttls="smtp", is_offered=True),
     Scenario("smtp-strips", (50,), MISMATCH, "STARTTLS is gone: who honours DANE sends nothing",
-             starttls="smtp", conduct="strips", in_tour=True),
+             starttls="smtp", conduct="strips", is_offered=True),
     Scenario("smtp-refuses", (50,), MISMATCH, "STARTTLS is offered, and refused", starttls="smtp",
              conduct="refuses"),
     Scenario("smtp-strips-without", (50, 64), NO_TLSA, "STARTTLS is gone; DANE asks for nothing",
@@ -281,6 +284,9 @@ class MailDomain:
 
     All its hosts are one service that tells them apart by name. `lines` are what the zone says
     beside them; its MX records unless told. `port_of` is the domain whose port its hosts have.
+    `sts` is the policy that its web server has for MTA-STS, with semicolons for the ends of lines,
+    and `sts_conduct` how that behaves.
+    `is_public`: the chains of its hosts are from CAs that PKIX trusts, as the web server's is.
     """
 
     name: str
@@ -293,7 +299,10 @@ class MailDomain:
     lines: str = ""
     conduct: str = ""
     port_of: str = ""
-    in_tour: bool = False
+    sts: str = ""
+    sts_conduct: str = ""
+    is_public: bool = False
+    is_offered: bool = False
 
     @property
     def full_name(self) -> str:
@@ -305,16 +314,20 @@ def _mx(*names: str) -> str:
     return "\n".join(f"{{domain}} MX {10 * n} {name}" for n, name in enumerate(names, 1))
 
 
+ANNOUNCED = '_mta-sts.{domain} TXT "v=STSv1; id=20260101T000000;"\nmta-sts.{domain} A 127.0.0.1'
+ENFORCED = "version: STSv1;mode: enforce;mx: mx1.{domain};max_age: 86400"
+"""MTA-STS as a domain has it (RFC 8461)."""
+
 GOOD_HOST = MailHost("mx1.{domain}", MATCH)
 
 MAIL = (
     MailDomain("mail", (54, 58, 60, 61), Policy.DANE_ONLY, "every host is authenticated",
-               (GOOD_HOST, MailHost("mx2.{domain}", MATCH)), in_tour=True),
+               (GOOD_HOST, MailHost("mx2.{domain}", MATCH)), is_offered=True),
     MailDomain("mail-one-bad", (48, 58, 61), Policy.DANE_ONLY, "one host fails, the other is fine",
                (GOOD_HOST, MailHost("mx2.{domain}", MISMATCH, "3 1 1 next", "with-next")),
-               in_tour=True),
+               is_offered=True),
     MailDomain("mail-one-without", (58, 61, 71), Policy.DANE, "one host has no records",
-               (GOOD_HOST, MailHost("mx2.{domain}", NO_TLSA, "")), in_tour=True),
+               (GOOD_HOST, MailHost("mx2.{domain}", NO_TLSA, "")), is_offered=True),
     MailDomain("mail-unusable", (20, 21, 61), Policy.DANE, "records of no use: TLS, with whomever",
                (MailHost("mx1.{domain}", NO_TLSA, "1 1 1 leaf"),)),
     MailDomain("mail-names", (42,), Policy.DANE_ONLY, "the certificate is for the mail domain",
@@ -322,7 +335,7 @@ MAIL = (
     MailDomain("mail-none", (64,), Policy.NONE, "no records: mail goes as ever",
                (MailHost("mx1.{domain}", NO_TLSA, ""),)),
     MailDomain("mail-null", (56,), Policy.NONE, "a domain that takes no mail",
-               lines="{domain} MX 0 .", in_tour=True),
+               lines="{domain} MX 0 .", is_offered=True),
     MailDomain("mail-implicit", (57,), Policy.DANE_ONLY, "no MX records, proven: the domain itself",
                (MailHost("{domain}", MATCH),), lines="{domain} A 127.0.0.1"),
     MailDomain("mail-strips", (50, 61, 63), Policy.DANE_ONLY, "STARTTLS is gone on the way",
@@ -332,18 +345,26 @@ MAIL = (
     MailDomain("mail-loose", (55, 61), Policy.DANE, "the MX records are not signed",
                (), "insecure", UNSIGNED, f"{{domain}} MX 10 mx1.mail.{ZONE}.", port_of="mail"),
     MailDomain("mail-forged", (54, 61), Policy.TEMP, "the MX records were changed on the way",
-               (), "bogus", FORGED, "{domain} MX 10 mx1.{domain}", in_tour=True),
-    MailDomain("mail-sts", (62,), Policy.DANE_ONLY, "MTA-STS beside DANE: it has no say",
-               (GOOD_HOST,), lines=_mx("mx1.{domain}")
-               + '\n_mta-sts.{domain} TXT "v=STSv1; id=20260101T000000;"'
-               + '\n_smtp._tls.{domain} TXT "v=TLSRPTv1; rua=mailto:reports@mail.tls.lab"'),
+               (), "bogus", FORGED, "{domain} MX 10 mx1.{domain}", is_offered=True),
+    MailDomain("mail-sts", (62,), Policy.DANE_ONLY, "MTA-STS beside DANE: both let it through",
+               (GOOD_HOST,), lines=f"{_mx('mx1.{domain}')}\n{ANNOUNCED}"
+               '\n_smtp._tls.{domain} TXT "v=TLSRPTv1; rua=mailto:reports@mail.tls.lab"',
+               sts=ENFORCED, is_public=True, is_offered=True),
+    MailDomain("mail-sts-alone", (62, 64), Policy.NONE, "MTA-STS alone: it may apply",
+               (MailHost("mx1.{domain}", NO_TLSA, ""),),
+               lines=f"{_mx('mx1.{domain}')}\n{ANNOUNCED}", sts=ENFORCED, is_public=True),
+    MailDomain("mail-hijacked", (62, 64), Policy.DANE_ONLY, "a hijacked address with a public CA's "
+               "certificate: MTA-STS lets it through, DANE does not",
+               (MailHost("mx1.{domain}", MISMATCH, "3 1 1 next", "with-next"),),
+               lines=f"{_mx('mx1.{domain}')}\n{ANNOUNCED}", sts=ENFORCED, is_public=True,
+               is_offered=True),
     MailDomain("filtered", (62,), Policy.DANE_ONLY,
                "the announcement of MTA-STS is filtered: DANE stays", (GOOD_HOST,), zone=STRIPPED,
-               lines=_mx("mx1.{domain}") + '\n_mta-sts.{domain} TXT "v=STSv1; id=1;"',
-               in_tour=True),
+               lines=f"{_mx('mx1.{domain}')}\n{ANNOUNCED}", sts=ENFORCED, is_public=True,
+               is_offered=True),
     MailDomain("blocked", (62,), Policy.DANE_ONLY,
                "the server with the policy of MTA-STS is blocked: DANE stays", (GOOD_HOST,),
-               lines=_mx("mx1.{domain}") + '\n_mta-sts.{domain} TXT "v=STSv1; id=1;"'
-               + "\nmta-sts.{domain} A 127.0.0.1", in_tour=True),
+               lines=f"{_mx('mx1.{domain}')}\n{ANNOUNCED}", sts=ENFORCED, is_public=True,
+               sts_conduct="hangs-up", is_offered=True),
 )  # fmt: skip
 """Every mail domain, with the policy that it must get."""

@@ -17,12 +17,14 @@ from .services import Service, start_service
 class Running:
     """What runs: the port of each service and its chain, by host or domain; and the zones' plans.
 
-    `roots` are the public CAs' certificates in PEM.
+    `sts_ports` are those of the web servers with policies of MTA-STS, by domain. `roots` are the
+    public CAs' certificates in PEM.
     """
 
     ports: dict[str, int] = field(default_factory=dict)
     chains: dict[str, Chain] = field(default_factory=dict)
     mail_chains: dict[str, dict[str, Chain]] = field(default_factory=dict)
+    sts_ports: dict[str, int] = field(default_factory=dict)
     plans: tuple[Plan, ...] = ()
     roots: bytes = b""
 
@@ -41,15 +43,14 @@ async def running(
         for domain in domains:
             mail = _mail_service(domain, lab)
             lab.ports[domain.name] = await start_service(nursery, mail)
+            if domain.sts:
+                policy = _policy_service(domain, lab)
+                lab.sts_ports[domain.name] = await start_service(nursery, policy)
         for domain in domains:
             if domain.port_of:
                 lab.ports[domain.name] = lab.ports[domain.port_of]
         lab.plans = tuple(_plans(scenarios, domains, lab))
-        lab.roots = b"".join(
-            lab.chains[scenario.host].parts["root"].pem
-            for scenario in scenarios
-            if scenario.is_public
-        )
+        lab.roots = b"".join(_roots(scenarios, domains, lab))
         yield lab
         nursery.cancel_scope.cancel()
 
@@ -73,6 +74,27 @@ def _mail_service(domain: MailDomain, lab: Running) -> Service:
     lab.mail_chains[domain.name] = chains
     stranger: Holder = CHAINS["self-signed"]("nobody").leaf
     return Service(Chain((stranger,)), chains, "smtp", domain.conduct)
+
+
+def _policy_service(domain: MailDomain, lab: Running) -> Service:
+    """The web server with the domain's policy of MTA-STS."""
+    name = f"mta-sts.{domain.full_name}"
+    chain = CHAINS["good"](name)
+    lab.mail_chains[domain.name][name] = chain
+    page = domain.sts.format(domain=domain.full_name).replace(";", "\r\n") + "\r\n"
+    return Service(chain, {}, conduct=domain.sts_conduct, page=page)
+
+
+def _roots(
+    scenarios: Iterable[Scenario], domains: Iterable[MailDomain], lab: Running
+) -> Iterator[bytes]:
+    """What PKIX trusts."""
+    for scenario in scenarios:
+        if scenario.is_public:
+            yield lab.chains[scenario.host].parts["root"].pem
+    for domain in domains:
+        if domain.is_public:
+            yield from (chain.parts["root"].pem for chain in lab.mail_chains[domain.name].values())
 
 
 # ------------ Zones ------------

@@ -35,13 +35,15 @@ PACE = 0.005
 class Service:
     """A service: its chain, those that it has for other names, its protocol, and its conduct.
 
-    Without a protocol it speaks TLS from the first octet on.
+    Without a protocol it speaks TLS from the first octet on. `page` is what it answers to whatever
+    it is asked over HTTP.
     """
 
     chain: Chain
     others: Mapping[str, Chain]
     starttls: str = ""
     conduct: str = ""
+    page: str = ""
 
 
 async def start_service(
@@ -100,7 +102,7 @@ async def honestly(stream: trio.SocketStream, service: Service, context: ssl.SSL
     """As a good server does."""
     if service.starttls:
         await _converse(stream, SCRIPTS[service.starttls])
-    await _encrypted(stream, context)
+    await _encrypted(stream, context, service.page)
 
 
 @_conduct
@@ -273,11 +275,13 @@ async def _converse(
         said = conversation.received(bytes(data))
 
 
-async def _encrypted(stream: trio.SocketStream, context: ssl.SSLContext) -> None:
+async def _encrypted(stream: trio.SocketStream, context: ssl.SSLContext, page: str = "") -> None:
     tls = trio.SSLStream(stream, context, server_side=True, https_compatible=True)
     await tls.do_handshake()
     while await tls.receive_some():
-        pass
+        if page:  # a request as short as those of a client for one page comes in one piece
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {len(page)}"
+            await tls.send_all(f"{head}\r\n\r\n{page}".encode())
 
 
 async def _until_gone(stream: trio.SocketStream) -> None:

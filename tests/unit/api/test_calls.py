@@ -218,15 +218,14 @@ async def test_a_check_by_get_and_by_post(
 
 
 async def test_a_mail_domain(client: Client, lab: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    domain = MAIL[0]
-    monkeypatch.setattr(
-        "anchord.dane.smtp.check_domain.__kwdefaults__", {"port": lab.ports[domain.name]}
-    )
+    (domain,) = (one for one in MAIL if one.name == "mail-sts")
+    ports = {"port": lab.ports[domain.name], "sts_port": lab.sts_ports[domain.name]}
+    monkeypatch.setattr("anchord.dane.smtp.check_domain.__kwdefaults__", ports)
     answered = await client.get(f"/v1/dane/smtp?domain={domain.full_name}")
     assert answered.json["domain"] == domain.full_name
     assert answered.json["policy"] == domain.policy
     assert [mx["host"] for mx in answered.json["mx"]]
-    assert "mta_sts" in answered.json
+    assert answered.json["mta_sts"]["mode"] == "enforce"
 
 
 async def test_a_chain_that_the_caller_has_received(client: Client, lab: Running) -> None:

@@ -45,7 +45,12 @@ async def _run() -> Results:
                 nursery.start_soon(check, scenario)
         for domain in MAIL:
             name = host_from_text(domain.full_name)
-            domains[domain.name] = await check_domain(checker, name, port=lab.ports[domain.name])
+            domains[domain.name] = await check_domain(
+                checker,
+                name,
+                port=lab.ports[domain.name],
+                sts_port=lab.sts_ports.get(domain.name, 1),
+            )
     return Results(lab, checks, domains)
 
 

@@ -141,7 +141,8 @@ async def test_rule_08_an_alias_into_an_unsigned_zone_has_its_own_records_only()
 
 async def test_rule_09_a_look_up_that_fails_at_the_first_base_ends_the_search() -> None:
     plan = zone(
-        f"host CNAME end\nend A 127.0.0.1\n_443._tcp.host TLSA {RECORD}",
+        f"host CNAME end\nend A 127.0.0.1\n_443._tcp.host TLSA {RECORD}\n"
+        f"_443._tcp.end TLSA {RECORD}",
         "unanswered TLSA _443._tcp.end",
     )
     assert (await found_in(plan)).outcome is Result.UNREACHABLE
