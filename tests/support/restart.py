@@ -3,7 +3,7 @@
 from anchord.cache import persist
 from anchord.cache.persisted import Evidence
 from anchord.model.clock import Clock
-from anchord.model.verdict import Answer
+from anchord.model.response import Response
 from anchord.resolver.resolver import Resolver
 
 ORIGIN = b"the upstreams of the test"
@@ -27,5 +27,5 @@ def kept(resolver: Resolver, clock: Clock) -> Evidence:
     return loaded(saved(resolver, clock), clock)
 
 
-def _everything(_: Answer) -> bool:
+def _everything(_: Response) -> bool:
     return True

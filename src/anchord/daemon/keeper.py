@@ -18,8 +18,7 @@ from anchord.cache.persisted import Evidence
 from anchord.config.load import Loaded
 from anchord.model.clock import Clock
 from anchord.model.names import Name, is_at_or_below
-from anchord.model.verdict import Answer
-from anchord.resolver.keep import Wanted
+from anchord.model.response import Response
 from anchord.resolver.resolver import Resolver
 
 from .cache_file import CacheFile, cache_folder
@@ -106,16 +105,25 @@ class Keeper:
         return self._file if is_wanted else None
 
     async def _gathered(self, resolver: Resolver, loaded: Loaded) -> bytes:
+        links = [zone.domain for zone in loaded.config.zone if NETWORK in zone.upstream]
+
+        def is_of_a_link(name: Name) -> bool:
+            return any(is_at_or_below(name, domain) for domain in links)
+
+        def is_wanted(said: Response) -> bool:
+            return not any(map(is_of_a_link, (said.question.name, *(r.name for r in said.answer))))
+
         room = _limit(loaded) - persist.HEAD
         records: persist.Records = {}
-        for count, (key, record) in enumerate(resolver.records(_wanted(loaded))):
+        for count, (key, record) in enumerate(resolver.records(is_wanted)):
             room -= len(key) + len(memoryview(record))
             if room < 0:
                 break
             records.setdefault(key, record)
             if count % SLICE == SLICE - 1:
                 await trio.lowlevel.checkpoint()
-        return persist.write(records, resolver.signed, _origin(loaded), self._clock.wall())
+        signed = [zone for zone in resolver.signed if not is_of_a_link(zone)]
+        return persist.write(records, signed, _origin(loaded), self._clock.wall())
 
 
 def _limit(loaded: Loaded) -> int:
@@ -126,16 +134,3 @@ def _origin(loaded: Loaded) -> bytes:
     """What stands for everyone who is asked, and for which names."""
     zones = [(zone, loaded.config.upstreams_of(zone)) for zone in loaded.config.zone]
     return hashlib.sha256(repr((loaded.upstreams, zones)).encode()).digest()
-
-
-def _wanted(loaded: Loaded) -> Wanted:
-    links = [zone.domain for zone in loaded.config.zone if NETWORK in zone.upstream]
-
-    def is_of_a_link(name: Name) -> bool:
-        return any(is_at_or_below(name, domain) for domain in links)
-
-    def is_wanted(answer: Answer) -> bool:
-        names = (answer.question.name, *(checked.rrset.name for checked in answer.answer))
-        return not any(map(is_of_a_link, names))
-
-    return is_wanted

@@ -20,7 +20,7 @@ from anchord.resolver.resolver import Resolver
 from anchord.server.counters import Counters
 from anchord.server.handler import Handler
 
-from . import log, notify
+from . import clock_watch, log, notify
 from .addresses import address_book
 from .compose import open_resolver
 from .keeper import Keeper
@@ -57,6 +57,7 @@ class Switch:
         self._follows_network = False
         self._keeper = Keeper(clock)
         self._book = address_book(loaded.config)
+        self._changing = trio.Lock()
 
     @property
     def loaded(self) -> Loaded:
@@ -68,6 +69,8 @@ class Switch:
         await trio.to_thread.run_sync(self._keeper.read, self._loaded)
         self.resolver = await self._opened(self._loaded, self._keeper.take(self._loaded))
         self._nursery.start_soon(self._keeper.run, self._checking)
+        if self._loaded.config.dnssec.time.at is None:  # else it stands still
+            self._nursery.start_soon(clock_watch.watch, self._clock, self._clock_was_set)
         self.handler = Handler(self.resolver, self._clock, Counters())
         self.network.on_change.append(self._network_changed)
 
@@ -90,7 +93,6 @@ class Switch:
         except AnchordError as error:
             logger.error("the configuration in force stays: %s", error.one_line())  # noqa: TRY400 - no bug
         else:
-            self._loaded = loaded
             log.configure(loaded.config.log.level)
             logger.info("reloaded", extra={"file": loaded.file or "none"})
         finally:
@@ -103,7 +105,7 @@ class Switch:
         await self.network.look()
         if not self.network.all_servers():
             raise AnchordError("no link of this machine names a DNS server", where="pause")
-        await self._change(self._loaded, is_paused=True)
+        await self._change(is_paused=True)
         self._paused_until = self._clock.monotonic() + seconds
         self._pause = trio.CancelScope()
         self._nursery.start_soon(self._end_of_pause, self._pause, seconds)
@@ -113,7 +115,7 @@ class Switch:
         """Ends a pause before its time; returns whether there was one."""
         if self._pause is None:
             return False
-        await self._change(self._loaded)
+        await self._change()
         logger.info("resumed")
         return True
 
@@ -138,7 +140,12 @@ class Switch:
         """The resolver whose answers are worth keeping, as configured; None in a pause."""
         return None if self._pause is not None else (self.resolver, self._loaded)
 
-    async def _change(self, loaded: Loaded, *, is_paused: bool = False) -> None:
+    async def _change(self, loaded: Loaded | None = None, *, is_paused: bool = False) -> None:
+        """Another resolver, as configured now or as `loaded`; one change at a time."""
+        async with self._changing:
+            await self._replace(loaded or self._loaded, is_paused=is_paused)
+
+    async def _replace(self, loaded: Loaded, *, is_paused: bool = False) -> None:
         epoch = self._keeper.epoch
         if checking := self._checking():
             await self._keeper.hold(*checking)
@@ -149,6 +156,7 @@ class Switch:
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None
+        self._loaded = loaded
         self.resolver = resolver
         self.handler.use(resolver)
 
@@ -197,6 +205,12 @@ class Switch:
             await trio.sleep(seconds)
             with trio.CancelScope(shield=True):
                 await self.resume()
+
+    async def _clock_was_set(self) -> None:
+        """What is known becomes evidence, to be judged as of the new time."""
+        async with self._changing:
+            if self._pause is None:
+                await self._replace(self._loaded)
 
     def _network_changed(self) -> None:
         """Answers of a link die with it (the zones of the network, or all in a pause).

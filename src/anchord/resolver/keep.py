@@ -24,10 +24,9 @@ from anchord.model.clock import Clock
 from anchord.model.names import Name
 from anchord.model.question import Question
 from anchord.model.response import Response, RRset
-from anchord.model.verdict import Answer
 
-Wanted = Callable[[Answer], bool]
-"""Whether an answer may be kept at all."""
+Wanted = Callable[[Response], bool]
+"""Whether what an upstream said may be kept at all."""
 
 
 def records(
@@ -39,16 +38,14 @@ def records(
     """
     now = clock.monotonic()
     began = clock.wall() - math.ceil(now)  # never later than it was: nothing gets younger
-    entries = [
-        entry for entry in cache.entries() if _is_kept(entry, now) and is_wanted(entry.answer)
-    ]
+    entries = [entry for entry in cache.entries() if _is_kept(entry, now)]
     heard_of = {
         Kind.PROOF: _chains(zones, entries, now, began),
         Kind.ANSWER: _answers(entries, began),
     }
     for kind, several in heard_of.items():
         for heard in several:
-            if record := persist.pack(heard):
+            if is_wanted(heard.response) and (record := persist.pack(heard)):
                 yield persist.key(kind, heard.response.question), record
 
 

@@ -185,7 +185,7 @@ class Resolver:
     def records(self, is_wanted: Wanted) -> Iterator[tuple[bytes, msgspec.Raw]]:
         """What is to be kept over a restart, the most valuable first (see `keep`).
 
-        `is_wanted` tells of an answer whether it may be.
+        `is_wanted` tells of what an upstream said whether it may be.
         """
         yield from records(self.cache, self._zone_cache, is_wanted, self._clock)
         if self._evidence is not None:
