@@ -46,6 +46,11 @@ SHA1_SIGNATURES = frozenset({RSASHA1, RSASHA1_NSEC3_SHA1})
 """RFC 9905 section 2: unsupported unless the operator says otherwise."""
 
 
+COSTLY = {ECDSAP384SHA384: 4, ED448: 2}
+"""For how many failed checks one counts, with algorithms that take several times as long as others:
+so failures cost about the same, whatever a zone that lives on them chooses."""
+
+
 class Supported(msgspec.Struct, frozen=True):
     """The algorithms and digest types that count here: known, working and wanted.
 

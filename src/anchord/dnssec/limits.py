@@ -16,7 +16,8 @@ class Limits(msgspec.Struct, frozen=True):
     signatures: int = 128
     """Signature checks per client query: 11 aliases into three cold zones each need 77."""
     failed_signatures: int = 16
-    """… of them failed ones: failures are what KeyTrap (CVE-2023-50387) lives on."""
+    """… of them failed ones: failures are what KeyTrap (CVE-2023-50387) lives on. Those of costly
+    algorithms count several times (`algorithms.COSTLY`)."""
     zone_signatures: int = 16
     """Signature checks per step of a zone proof, which is shared work with a budget of its own."""
     zone_failed_signatures: int = 8
@@ -78,9 +79,9 @@ class Budget:
         """Take one signature check; False when there is none left."""
         return self._spend(_Share.SIGNATURES)
 
-    def spend_failure(self) -> bool:
-        """Count a failed signature check; False when that was one too many."""
-        return self._spend(_Share.FAILURES)
+    def spend_failure(self, cost: int = 1) -> bool:
+        """Count a failed signature check, or what costs as much as several; False if too much."""
+        return self._spend(_Share.FAILURES, cost)
 
     def spend_hash(self, blocks: int) -> bool:
         """Take so many SHA-1 blocks; False when there are not as many left."""

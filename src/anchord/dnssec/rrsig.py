@@ -17,7 +17,7 @@ from anchord.wire.errors import FormError
 from anchord.wire.rdata import Dnskey, Rrsig, key_tag, read_rrsig
 
 from . import times
-from .algorithms import algorithm_text
+from .algorithms import COSTLY, algorithm_text
 from .asking import Asking, Work
 from .crypto import MalformedKeyError, UnsupportedKeyError
 from .memo import Memo
@@ -167,7 +167,7 @@ def _try_signature(
         if _verifies(key, rrsig.signature, data, work):
             work.context.memo.remember(memo)
             return None
-        if not work.budget.spend_failure():
+        if not work.budget.spend_failure(COSTLY.get(key.algorithm, 1)):
             return limit_flaw(work.budget.exhausted, rrset.name)
     text = f"{_by(rrset, rrsig)} does not verify: data or signature are forged"
     return _flaw(EdeCode.DNSSEC_BOGUS, rrset, rrsig, text)

@@ -9,6 +9,7 @@ from anchord.dnssec.limits import Budget, Limits
 from anchord.dnssec.replay import run
 from anchord.dnssec.trust import find_zone
 from anchord.lab.denial import Nsec3
+from anchord.lab.keys import ECDSAP256SHA256, ECDSAP384SHA384, ED448
 from anchord.lab.plan import Plan
 from anchord.lab.world import World
 from anchord.model import rdtypes
@@ -135,7 +136,15 @@ def test_128_checks_are_made_for_a_query_and_not_one_more(world: World) -> None:
     assert "too many signature checks" in texts(answer)
 
 
-def test_sixteen_failed_checks_are_made_for_a_query_and_not_one_more(world: World) -> None:
+@pytest.mark.parametrize(
+    ("algorithm", "granted"),
+    [(ECDSAP256SHA256, [7, 7, 2]), (ECDSAP384SHA384, [4]), (ED448, [7, 1])],
+    ids=["P-256", "P-384", "Ed448"],
+)
+def test_sixteen_failed_checks_are_made_for_a_query_or_fewer_costly_ones_and_not_one_more(
+    algorithm: int, granted: list[int]
+) -> None:
+    world = world_of(Plan("z.lab.", "asked", algorithms=(algorithm,)))
     zone = zone_in(world, "z.lab")
 
     def spoilt(failures: list[int]) -> Lie:
@@ -146,8 +155,9 @@ def test_sixteen_failed_checks_are_made_for_a_query_and_not_one_more(world: Worl
             rrsets.append(replace(good, signatures=(*bad, *good.signatures)))
         return saying(*rrsets)
 
-    assert status(world, "z.lab ANY", {"z.lab ANY": spoilt([7, 7, 2])}) is SECURE
-    answer = judge(Upstream(world, {"z.lab ANY": spoilt([7, 7, 3])}), "z.lab ANY")
+    assert status(world, "z.lab ANY", {"z.lab ANY": spoilt(granted)}) is SECURE
+    one_more = [*granted[:-1], granted[-1] + 1]
+    answer = judge(Upstream(world, {"z.lab ANY": spoilt(one_more)}), "z.lab ANY")
     assert (answer.verdict.status, codes(answer)) == (BOGUS, [6])
     assert "too many signatures that do not verify" in texts(answer)
 

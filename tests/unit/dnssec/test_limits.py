@@ -30,6 +30,13 @@ def test_so_many_failures_are_granted_and_not_one_more() -> None:
     assert budget.exhausted == "too many signatures that do not verify"
 
 
+def test_a_costly_failure_counts_as_several() -> None:
+    budget = Budget(Limits(failed_signatures=5))
+    assert [budget.spend_failure(cost) for cost in (4, 1, 1)] == [True, True, False]
+    budget = Budget(Limits(failed_signatures=3))
+    assert not budget.spend_failure(4)
+
+
 def test_hashing_is_paid_by_the_block() -> None:
     budget = Budget(LIMITS)
     assert [budget.spend_hash(blocks) for blocks in (9, 1, 1)] == [True, True, False]
