@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from anchord.lab.denial import Nsec3
-from anchord.lab.keys import ED25519
+from anchord.lab.keys import ECDSAP384SHA384, ED25519
 from anchord.lab.plan import Plan
 from anchord.model.question import Question
 
@@ -74,7 +74,18 @@ def kinds() -> list[Kind]:
         ),
         _of_names(
             "chains of 20 aliases",
-            Plan("c.trap.", "", records="\n".join(_chains())),
+            Plan("c.trap.", "", records="\n".join(_chains(20))),
+            [f"c{chain}-0" for chain in range(NAMES)],
+        ),
+        _of_names(
+            "chains of 11 aliases, 8 signatures of each, all but one forged",
+            Plan(
+                "s.trap.",
+                "",
+                records="\n".join(_chains(11)),
+                algorithms=(ECDSAP384SHA384,),
+                faults="colliding-signatures 7 CNAME A",
+            ),
             [f"c{chain}-0" for chain in range(NAMES)],
         ),
     ]
@@ -101,8 +112,8 @@ def _of_names(name: str, plan: Plan, labels: list[str]) -> Kind:
     return Kind(name, (plan,), tuple(question(f"{label}.{plan.zone}", "A") for label in labels))
 
 
-def _chains() -> Iterator[str]:
+def _chains(links: int) -> Iterator[str]:
     for chain in range(NAMES):
-        for link in range(20):
+        for link in range(links):
             yield f"c{chain}-{link} CNAME c{chain}-{link + 1}"
-        yield f"c{chain}-20 A 192.0.2.1"
+        yield f"c{chain}-{links} A 192.0.2.1"
