@@ -37,6 +37,11 @@ def test_stats_tells_what_the_daemon_has_done(daemon: Daemon, lab: Served) -> No
     upstream = stats[str(lab.tls["url"])]
     assert upstream["queries"] >= 3
     assert upstream["handshakes"] == 1
+    assert upstream["reused"] == upstream["queries"] - 1
+    assert upstream["state"] == "up"
+    assert 0 < upstream["rtt_p50_ms"] <= upstream["rtt_p95_ms"]
+    assert upstream["issuer"].startswith("CN=")
+    assert (upstream["idle_limit_s"], upstream["last_error"]) == (8, "")
 
 
 def test_stats_is_a_table_for_people(daemon: Daemon) -> None:

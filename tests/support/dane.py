@@ -49,6 +49,9 @@ class WorldUpstream:
             return reply[:3] + bytes((reply[3] | AD,)) + reply[4:]
         return reply
 
+    def forget_network(self) -> None:
+        pass
+
     async def aclose(self) -> None:
         await trio.lowlevel.checkpoint()
 

@@ -33,16 +33,25 @@ ONE_OF_SEVERAL = 1.0
 
 
 class NetworkWatch:
-    """What the links say. `on_change` functions are called after it has become something else.
+    """What the links say, and whether this is still the same network.
 
-    `read` reads the links of a machine.
+    `on_change` functions are called after the links have come to say something else, `on_move` ones
+    when this machine reaches the world from another address, or does so again. `read` reads the
+    links of a machine, `way_out` its addresses. The links are not looked at before somebody wants
+    to know of them.
     """
 
     def __init__(
-        self, machine: Machine | None = None, read: Callable[[Machine], tuple[Link, ...]] = told
+        self,
+        machine: Machine | None = None,
+        read: Callable[[Machine], tuple[Link, ...]] = told,
+        way_out: Callable[[], tuple[str, ...]] = netlink.way_out,
     ) -> None:
         self._machine = machine or Machine()
         self._read = read
+        self._way_out = way_out
+        self._is_read = False
+        self.on_move: list[Callable[[], None]] = []
         self.links: tuple[Link, ...] = ()
         self._signature: tuple[int, ...] = ()
         self.on_change: list[Callable[[], None]] = []
@@ -57,22 +66,30 @@ class NetworkWatch:
 
     def read(self) -> None:
         """Reads the links now, while nothing else runs."""
+        self._is_read = True
         self.links = self._read(self._machine)
 
     async def run(self) -> None:
         """Follows the network until cancelled."""
+        way = self._way_out()
         async with trio.open_nursery() as nursery:
             if sock := netlink.open_socket():
                 nursery.start_soon(self._follow, sock)
             while True:
                 await trio.sleep(LOOK)
-                now = signature(self._machine)
+                before, way = way, self._way_out()
+                if way != before and any(way):
+                    logger.info("this machine is in another network")
+                    for call in self.on_move:
+                        call()
+                now = signature(self._machine) if self._is_read else self._signature
                 if now != self._signature:
                     self._signature = now
                     await self.look()
 
     async def look(self) -> None:
         """Reads the links now."""
+        self._is_read = True
         found = await trio.to_thread.run_sync(self._read, self._machine)
         if found != self.links:
             self.links = found
@@ -83,7 +100,8 @@ class NetworkWatch:
     async def _follow(self, sock: socket.socket) -> None:
         with sock:
             async for _ in netlink.changes(sock):
-                await self.look()
+                if self._is_read:
+                    await self.look()
 
 
 class NetworkUpstream:
@@ -112,6 +130,11 @@ class NetworkUpstream:
             except UpstreamError as error:
                 logger.debug("%s", error)
         return await self._asked(last, query)
+
+    def forget_network(self) -> None:
+        """As `Upstream`."""
+        for upstream in self._known.values():
+            upstream.forget_network()
 
     async def aclose(self) -> None:
         """Ends every connection."""

@@ -73,6 +73,8 @@ class Switch:
             self._nursery.start_soon(clock_watch.watch, self._clock, self._clock_was_set)
         self.handler = Handler(self.resolver, self._clock, Counters())
         self.network.on_change.append(self._network_changed)
+        self.network.on_move.append(self._moved)
+        self._nursery.start_soon(self.network.run)
 
     async def end(self) -> None:
         """Keeps what is known for the next start."""
@@ -168,7 +170,6 @@ class Switch:
         if uses_network and not self._follows_network:
             self._follows_network = True
             await self.network.look()
-            self._nursery.start_soon(self.network.run)
         retire = trio.Event()
         hold = partial(self._hold, loaded, retire, evidence, is_paused=is_paused)
         try:
@@ -211,6 +212,10 @@ class Switch:
         async with self._changing:
             if self._pause is None:
                 await self._replace(self._loaded)
+
+    def _moved(self) -> None:
+        """Connections and sessions are of another network."""
+        self.resolver.forget_network()
 
     def _network_changed(self) -> None:
         """Answers of a link die with it (the zones of the network, or all in a pause).

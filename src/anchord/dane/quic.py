@@ -50,7 +50,7 @@ class _Looker:
             chain = [shown, *tls._peer_certificate_chain]  # noqa: SLF001
             self.chain = tuple(one.public_bytes(Encoding.DER) for one in chain)
 
-    def keep(self, ticket: SessionTicket) -> None:
+    def keep(self, ticket: SessionTicket, epoch: int) -> None:
         """A resumed session would come without a chain."""
 
     def early_data_failed(self) -> None:

@@ -68,8 +68,8 @@ class Opener(Protocol):
     def prove(self, quic: QuicConnection, handshake: HandshakeCompleted) -> None:
         """Looks at what a handshake has shown. Raises TlsError."""
 
-    def keep(self, ticket: SessionTicket) -> None:
-        """Takes a session of a server that has proven who it is."""
+    def keep(self, ticket: SessionTicket, epoch: int) -> None:
+        """Takes a session of a server that has proven who it is over a channel of that epoch."""
 
     def early_data_failed(self) -> None:
         """The server declined early data, or did not answer it at once."""
@@ -92,11 +92,13 @@ class QuicChannel:
         opener: Opener,
         *,
         most_streams: float = math.inf,
+        epoch: int = 0,
     ) -> None:
         ticket = configuration.session_ticket
         self.address = address
         self.is_resumed = False
         self._opener = opener
+        self._epoch = epoch
         self._new_ticket: SessionTicket | None = None
         self._quic = QuicConnection(
             configuration=configuration, session_ticket_handler=self._note_ticket
@@ -299,7 +301,7 @@ class QuicChannel:
             elif isinstance(event, ConnectionTerminated):
                 self._error = end_in_words(event)
         if self._is_proven and self._new_ticket is not None:
-            self._opener.keep(self._new_ticket)
+            self._opener.keep(self._new_ticket, self._epoch)
             self._new_ticket = None
         self._begin()
         if self._backlog and self.is_exhausted:

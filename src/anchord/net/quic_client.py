@@ -19,6 +19,8 @@ from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import HandshakeCompleted
 from aioquic.tls import SessionTicket
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from .chain import ChainVerifier
 from .identity import TlsError
@@ -48,6 +50,19 @@ class QuicClient:
         self._proven_at = 0.0
         self._declined_at = -RESUMED_FOR
         self._most_streams: float = math.inf
+        self._epoch = 0
+        self._shown: x509.Certificate | None = None
+
+    @property
+    def certificate(self) -> bytes:
+        """What the server has shown and proven last, in DER."""
+        return b"" if self._shown is None else self._shown.public_bytes(Encoding.DER)
+
+    def forget(self) -> None:
+        """Resumes no earlier session: by them servers know a client again (RFC 8446 C.4)."""
+        self._ticket = None
+        self._declined_at = -RESUMED_FOR
+        self._epoch += 1
 
     async def open(self, addresses: Sequence[str], port: int) -> "QuicChannel":
         """A connection to the first of the addresses that answers, its server being the right one.
@@ -89,7 +104,14 @@ class QuicClient:
             session_ticket=ticket,
             verify_mode=ssl.CERT_NONE,  # the chain is judged in `_prove`, before anything is sent
         )
-        return QuicChannel(configuration, address, port, self, most_streams=self._most_streams)
+        return QuicChannel(
+            configuration,
+            address,
+            port,
+            self,
+            most_streams=self._most_streams,
+            epoch=self._epoch,
+        )
 
     def prove(self, quic: QuicConnection, handshake: HandshakeCompleted) -> None:
         """Looks at what a handshake has shown. Raises TlsError."""
@@ -102,10 +124,12 @@ class QuicClient:
             raise TlsError("the server has shown no certificate")
         self._verifier.verify([shown, *quic.tls._peer_certificate_chain])  # noqa: SLF001
         self._proven_at = trio.current_time()
+        self._shown = shown
 
-    def keep(self, ticket: SessionTicket) -> None:
-        """Takes a session of a server that has proven who it is."""
-        self._ticket = ticket
+    def keep(self, ticket: SessionTicket, epoch: int) -> None:
+        """Takes a session of a server that has proven who it is; not one of before a `forget`."""
+        if epoch == self._epoch:
+            self._ticket = ticket
 
     def early_data_failed(self) -> None:
         """Tries none for a while."""

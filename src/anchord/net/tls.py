@@ -10,6 +10,7 @@ import contextlib
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import trio
@@ -175,6 +176,9 @@ class TlsClient:
         self._contexts = contexts
         self._session: ssl.SSLSession | None = None
         self._proven_at = 0.0
+        self._epoch = 0
+        self.certificate = b""
+        """What the server has shown and proven last, in DER."""
         if identity.ca_file:
             self._context()  # a file that is missing is told before the first query
 
@@ -207,8 +211,13 @@ class TlsClient:
             raise
         if not channel.is_resumed:
             self._proven_at = trio.current_time()
-        channel.on_close = self._keep_session
+        channel.on_close = partial(self._keep_session, self._epoch)
         return channel
+
+    def forget(self) -> None:
+        """Resumes no earlier session: by them servers know a client again (RFC 8446 C.4)."""
+        self._session = None
+        self._epoch += 1
 
     def _context(self) -> ssl.SSLContext:
         return self._contexts.get(
@@ -240,12 +249,15 @@ class TlsClient:
                 f"the server speaks {chosen or 'no protocol that it names'}, not {self._alpn}",
                 remedy=_WRONG_PLACE,
             )
-        self._identity.check_key(tls.getpeercert(binary_form=True) or b"")
+        certificate = tls.getpeercert(binary_form=True) or b""
+        self._identity.check_key(certificate)
         if self._identity.chain_hashes and not channel.is_resumed:  # it was checked when it began
             self._identity.check_chain(_proven_chain(tls))
+        self.certificate = certificate
 
-    def _keep_session(self, tls: ssl.SSLObject) -> None:
-        self._session = tls.session
+    def _keep_session(self, epoch: int, tls: ssl.SSLObject) -> None:
+        if epoch == self._epoch:  # else it is of before the last `forget`
+            self._session = tls.session
 
     async def _look(self, connect: Connect) -> bytes | None:
         """The certificate that the server shows now, unproven: good for a message only."""

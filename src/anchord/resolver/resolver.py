@@ -207,6 +207,12 @@ class Resolver:
             for upstream in route.upstreams
         }
 
+    def forget_network(self) -> None:
+        """In another network, nothing that was learnt of upstreams holds."""
+        self._fetcher.forget_network()
+        for upstream in self.upstreams.values():
+            upstream.forget_network()
+
     def upstream_counts(self) -> dict[str, dict[str, int | float | str]]:
         """For the statistics: whether each upstream answers, and what it has done."""
         return {

@@ -224,6 +224,10 @@ class Dialer:
             addresses.insert(0, self._last)
         return addresses
 
+    def forget(self) -> None:
+        """All run again: this is another network."""
+        self._last = ""
+
     def answered(self, address: str) -> None:
         """Notes that this address has just answered."""
         if address != self._last or trio.current_time() >= self._until:

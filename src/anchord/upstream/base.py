@@ -12,6 +12,7 @@ from typing import Protocol
 
 from anchord.model.ede import Ede, EdeCode
 from anchord.model.errors import AnchordError
+from anchord.net.certificate import describe
 
 from .pool import IdleTime, RoundTrip
 
@@ -34,6 +35,13 @@ class Upstream(Protocol):
         tasks at once.
         """
 
+    def forget_network(self) -> None:
+        """In another network, what was measured and agreed on does not hold.
+
+        Connections are replaced, and sessions not resumed, since by them a server would know this
+        client again.
+        """
+
     async def aclose(self) -> None:
         """Ends every connection; whoever still waits gets an UpstreamError."""
 
@@ -47,7 +55,7 @@ class Counters:
     queries that moved to a fresh connection, and `mismatches` messages that answered nothing.
     `refutations` counts its answers that could not be proven while another upstream's could, and
     `hedges` the queries that it got because another one was slow. `last_error` is the last one's
-    cause.
+    cause, `certificate` what the server has proven last, in DER.
     """
 
     queries: int = 0
@@ -60,8 +68,15 @@ class Counters:
     refutations: int = 0
     hedges: int = 0
     last_error: str = ""
+    certificate: bytes = b""
     round_trip: RoundTrip = field(default_factory=RoundTrip)
     idle: IdleTime = field(default_factory=IdleTime)
+
+    @property
+    def issuer(self) -> str:
+        """Who has issued the server's certificate; empty where there is none."""
+        seen = describe(self.certificate) if self.certificate else None
+        return seen.issuer if seen else ""
 
     def snapshot(self) -> dict[str, int | float | str]:
         """All of it under names for people; round trips in milliseconds."""
@@ -82,6 +97,7 @@ class Counters:
             "idle_limit_s": round(self.idle.limit, 1),
             "idle_cut_s": round(self.idle.cut or 0, 1),
             "last_error": self.last_error,
+            "issuer": self.issuer,
         }
 
 

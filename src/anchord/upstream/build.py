@@ -7,7 +7,7 @@ goes where it was not meant to go.
 
 import importlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from types import ModuleType
@@ -23,7 +23,7 @@ from .base import Counters, Kind, Upstream, UpstreamError
 from .carrier import Carrier
 from .datagram import DatagramUpstream
 from .framed import FramedCarrier
-from .shared import SharedUpstream
+from .shared import SharedUpstream, Way
 from .url import Endpoint
 
 logger = logging.getLogger(__name__)
@@ -34,8 +34,6 @@ ALPN_DOT = "dot"
 It is offered, and a server that chooses something else is refused. A server that ignores the
 extension is taken: the RFC does not ask for it, and Unbound before 1.20 and others do not have it.
 """
-
-_Opener = Callable[[], Awaitable[Carrier]]
 
 
 def build_upstreams(
@@ -70,10 +68,10 @@ def _build(endpoint: Endpoint, shared: _Shared, allow_plaintext: bool) -> Upstre
     url = str(endpoint)
     if endpoint.is_encrypted:
         try:
-            encrypted = _encrypted(endpoint, shared)
+            way = _encrypted(endpoint, shared)
         except _MissingLibraryError as error:
             return Unusable(url, error.problem)
-        return SharedUpstream(url, encrypted, shared.nursery, is_encrypted=True)
+        return SharedUpstream(url, way, shared.nursery, is_encrypted=True)
     if not allow_plaintext:
         raise AnchordError(
             f"{endpoint.scheme}:// is plaintext, which anybody on the way can read",
@@ -91,17 +89,17 @@ def _build(endpoint: Endpoint, shared: _Shared, allow_plaintext: bool) -> Upstre
     return DatagramUpstream(endpoint, over_tcp, shared.book)
 
 
-def _tcp(endpoint: Endpoint, book: AddressBook) -> _Opener:
+def _tcp(endpoint: Endpoint, book: AddressBook) -> Way:
     dial = Dialer(endpoint, book)
 
     async def open_tcp() -> Carrier:
         return FramedCarrier(await dial())
 
-    return open_tcp
+    return Way(open_tcp, forget=dial.forget)
 
 
-def _encrypted(endpoint: Endpoint, shared: _Shared) -> _Opener:
-    """What opens connections to an endpoint whose server must prove who it is."""
+def _encrypted(endpoint: Endpoint, shared: _Shared) -> Way:
+    """The way to an endpoint whose server must prove who it is."""
     identity = Identity(
         endpoint.host.partition("%")[0],  # a link's zone is this machine's own business
         endpoint.ca_file,
@@ -109,21 +107,21 @@ def _encrypted(endpoint: Endpoint, shared: _Shared) -> _Opener:
         frozenset(endpoint.chain_hashes),
     )
     contexts, book = shared.contexts, shared.book
-    opener: _Opener
+    way: Way
     if endpoint.scheme == "https":
-        opener = _load("over_https", "h2").opener(endpoint, identity, contexts, book)
-        return opener
+        way = _load("over_https", "h2").way_to(endpoint, identity, contexts, book)
+        return way
     if endpoint.scheme in {"quic", "h3"}:
         over_quic = _load("over_quic", "aioquic")
-        opener = over_quic.opener(endpoint, identity, contexts, book, early_data=shared.early_data)
-        return opener
+        way = over_quic.way_to(endpoint, identity, contexts, book, early_data=shared.early_data)
+        return way
     client = TlsClient(identity, alpn=ALPN_DOT, requires_alpn=False, contexts=contexts)
     dial = Dialer(endpoint, book)
 
     async def open_tls() -> Carrier:
         return FramedCarrier(await client.open(dial))
 
-    return open_tls
+    return Way.to(open_tls, client, dial)
 
 
 # ------------ Libraries that are loaded when they are needed ------------
@@ -174,6 +172,9 @@ class Unusable:
         await trio.lowlevel.checkpoint()
         self.counters.queries += 1
         raise UpstreamError(self._url, Kind.NETWORK, self._problem)
+
+    def forget_network(self) -> None:
+        """As `Upstream`."""
 
     async def aclose(self) -> None:
         """As `Upstream`."""

@@ -76,6 +76,12 @@ class DatagramUpstream:
         kind = Kind.REFUSED if unreachable.is_refusal else Kind.NETWORK
         raise UpstreamError(str(self), kind, unreachable.problem)
 
+    def forget_network(self) -> None:
+        """As `Upstream`."""
+        self._suspect = ""
+        self.counters.round_trip.forget()
+        self._over_tcp.forget_network()
+
     async def aclose(self) -> None:
         """As `Upstream`. No query leaves anything behind but over TCP."""
         await self._over_tcp.aclose()

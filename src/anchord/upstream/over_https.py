@@ -1,7 +1,5 @@
 """DoH over HTTP/2: the upstreams that need h2. Loaded when one is configured."""
 
-from collections.abc import Awaitable, Callable
-
 from anchord.net.http2 import ALPN_H2, Http2Connection
 from anchord.net.identity import Identity
 from anchord.net.tls import ClientContexts, TlsClient
@@ -9,13 +7,14 @@ from anchord.net.tls import ClientContexts, TlsClient
 from .addresses import AddressBook, Dialer
 from .carrier import Carrier
 from .doh import HttpCarrier, Resource
+from .shared import Way
 from .url import Endpoint
 
 
-def opener(
+def way_to(
     endpoint: Endpoint, identity: Identity, contexts: ClientContexts, book: AddressBook
-) -> Callable[[], Awaitable[Carrier]]:
-    """What opens connections to an `https` endpoint.
+) -> Way:
+    """The way to an `https` endpoint.
 
     Raises AnchordError where the CA file cannot be used.
     """
@@ -26,4 +25,4 @@ def opener(
     async def open_h2() -> Carrier:
         return HttpCarrier(Http2Connection(await client.open(dial)), resource)
 
-    return open_h2
+    return Way.to(open_h2, client, dial)

@@ -1,7 +1,5 @@
 """DoQ and DoH over HTTP/3: the upstreams that need aioquic. Loaded when one is configured."""
 
-from collections.abc import Awaitable, Callable
-
 from anchord.net.chain import ChainVerifier
 from anchord.net.http3 import ALPN_H3, Http3Connection
 from anchord.net.identity import Identity
@@ -13,18 +11,19 @@ from .addresses import AddressBook, Dialer
 from .carrier import Carrier
 from .doh import HttpCarrier, Resource
 from .doq import ALPN_DOQ, DoqCarrier
+from .shared import Way
 from .url import Endpoint
 
 
-def opener(
+def way_to(
     endpoint: Endpoint,
     identity: Identity,
     contexts: ClientContexts,
     book: AddressBook,
     *,
     early_data: bool,
-) -> Callable[[], Awaitable[Carrier]]:
-    """What opens connections to a `quic` or `h3` endpoint.
+) -> Way:
+    """The way to a `quic` or `h3` endpoint.
 
     Raises AnchordError where the CA file cannot be used.
     """
@@ -47,10 +46,10 @@ def opener(
         async def open_doq() -> Carrier:
             return DoqCarrier(await open_channel())
 
-        return open_doq
+        return Way.to(open_doq, client, dialer)
     resource = Resource.of(endpoint)
 
     async def open_h3() -> Carrier:
         return HttpCarrier(Http3Connection(await open_channel()), resource)
 
-    return open_h3
+    return Way.to(open_h3, client, dialer)

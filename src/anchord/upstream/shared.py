@@ -11,8 +11,10 @@ This is every transport that has connections: TCP, DoT, DoH and DoQ differ in th
    help. Unless the server says that it has done nothing with them.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import NamedTuple, Protocol
 
 import trio
 
@@ -20,11 +22,14 @@ from anchord.model.errors import AnchordError
 from anchord.net.ended import PeerError
 from anchord.net.race import UnreachableError, in_words
 
+from .addresses import Dialer
 from .base import Counters, Kind, UpstreamError
 from .carrier import Carrier, Fault, ended
 from .connection import Connection, Waiter
 from .matching import question_of
 from .pool import IN_FLIGHT
+
+logger = logging.getLogger(__name__)
 
 CONNECT_LIMIT = 3.0
 """Seconds until a connection must stand, its TLS handshake included: clients wait about five."""
@@ -33,16 +38,49 @@ SENDS = 2
 """Connections over which one query is sent: the one that was open, and a fresh one."""
 
 
-class SharedUpstream:
-    """An upstream behind one connection at a time. Its tasks live in the nursery.
+class Client(Protocol):
+    """Who opens encrypted connections to one server."""
 
-    `open_carrier` makes one new connection; it raises OSError or AnchordError.
+    @property
+    def certificate(self) -> bytes:
+        """What the server has proven last, in DER."""
+
+    def forget(self) -> None:
+        """Resumes no earlier session."""
+
+
+class Way(NamedTuple):
+    """How a server is reached.
+
+    `open` makes one new connection; it raises OSError or AnchordError. `certificate` is what the
+    server has proven last, in DER. `forget` drops what another network must not see: sessions, and
+    which address was best.
     """
+
+    open: Callable[[], Awaitable[Carrier]]
+    certificate: Callable[[], bytes] = bytes
+    forget: Callable[[], None] = lambda: None
+
+    @classmethod
+    def to(
+        cls, open_carrier: Callable[[], Awaitable[Carrier]], client: Client, dialer: Dialer
+    ) -> "Way":
+        """The way that goes through a client of TLS or QUIC, and a dialer."""
+
+        def forget() -> None:
+            client.forget()
+            dialer.forget()
+
+        return cls(open_carrier, lambda: client.certificate, forget)
+
+
+class SharedUpstream:
+    """An upstream behind one connection at a time. Its tasks live in the nursery."""
 
     def __init__(
         self,
         url: str,
-        open_carrier: Callable[[], Awaitable[Carrier]],
+        way: Way,
         nursery: trio.Nursery,
         *,
         is_encrypted: bool,
@@ -50,7 +88,7 @@ class SharedUpstream:
         self.is_encrypted = is_encrypted
         self.counters = Counters()
         self._url = url
-        self._open_carrier = open_carrier
+        self._way = way
         self._nursery = nursery
         self._queue: dict[Waiter, None] = {}
         self._current: Connection | None = None
@@ -92,6 +130,14 @@ class SharedUpstream:
         with trio.CancelScope(shield=True):  # they end in the next turns
             while self._tasks:
                 await self._closers.park()
+
+    def forget_network(self) -> None:
+        """As `Upstream`. What waits for a reply is asked once more, over a new connection."""
+        self._way.forget()
+        self.counters.round_trip.forget()
+        self.counters.idle.forget()
+        if self._current is not None:
+            self._part_with(self._current)
 
     def _error(self, fault: Fault) -> UpstreamError:
         return UpstreamError(self._url, fault.kind, fault.cause, fault.remedy)
@@ -187,7 +233,7 @@ class SharedUpstream:
     async def _connect(self) -> Carrier | Fault:
         try:
             with trio.fail_after(CONNECT_LIMIT):
-                return await self._open_carrier()
+                return await self._way.open()
         except trio.TooSlowError:
             return Fault(Kind.TIMEOUT, f"no connection within {CONNECT_LIMIT:.0f} seconds")
         except UnreachableError as error:
@@ -205,6 +251,7 @@ class SharedUpstream:
     def _adopt(self, carrier: Carrier) -> Connection:
         """Makes a new connection the open one, and gives it what has queued."""
         self.counters.handshakes += 1
+        self._see(self._way.certificate())
         self._is_opening = False
         self._current = Connection(
             carrier,
@@ -216,6 +263,21 @@ class SharedUpstream:
             waiter.leave_only(self)
             self._current.submit(waiter)
         return self._current
+
+    def _see(self, certificate: bytes) -> None:
+        """Notes the certificate; another issuer is told, since somebody may be in between."""
+        before = self.counters.certificate
+        if certificate == before:
+            return
+        issuer = self.counters.issuer
+        self.counters.certificate = certificate
+        if before and self.counters.issuer != issuer:
+            logger.warning(
+                "%s: its certificate is by %s now; it was by %s",
+                self._url,
+                self.counters.issuer,
+                issuer,
+            )
 
 
 _CLOSING = Fault(Kind.CLOSED, "the upstream is no longer in use")

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from anchord.system.links import Link
 from anchord.system.machine import Machine
 from anchord.upstream.base import UpstreamError
 from anchord.wire.message import write_query
+from support.walk import in_fast_motion
 
 SERVER = "127.53.6.1"
 GENERAL = "127.53.6.2"
@@ -179,6 +181,21 @@ async def test_a_pause_needs_a_server_of_the_network(world: World, tmp_path: Pat
         nursery.cancel_scope.cancel()
 
 
+async def test_another_network_gets_connections_of_its_own(world: World, tmp_path: Path) -> None:
+    watch = NetworkWatch(read=Network(link("lab.")).read)
+    with_zone = loaded(tmp_path, world)
+    async with server(world, GENERAL), trio.open_nursery() as nursery:
+        switch = Switch(with_zone, SystemClock(), watch, nursery, lambda: with_zone)
+        await switch.start()
+        await switch.resolver.resolve(GOOD, ClientFlags())
+        (upstream,) = switch.resolver.upstreams.values()
+        assert upstream.counters.round_trip.smoothed is not None
+        for call in watch.on_move:
+            call()
+        assert upstream.counters.round_trip.smoothed is None
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_change_is_told_once_however_often_it_is_looked_at() -> None:
     network = Network(link("a."))
     watch = NetworkWatch(read=network.read)
@@ -217,3 +234,33 @@ async def test_what_the_netlink_socket_says_is_taken_as_one_change(
             await trio.sleep(0.2)
             assert seen == 2
             nursery.cancel_scope.cancel()
+
+
+@in_fast_motion
+async def test_another_address_is_another_network_and_a_moment_without_one_is_none() -> None:
+    ways = iter([("192.0.2.1", ""), ("192.0.2.1", ""), ("", ""), ("192.0.2.1", ""), ("", "::2")])
+    last = trio.Event()
+
+    def way_out() -> tuple[str, ...]:
+        found = next(ways, None)
+        if found is None:
+            last.set()
+        return found or ("", "::2")
+
+    def fail(_machine: Machine) -> tuple[Link, ...]:
+        raise AssertionError("nobody wants to know what the links say")
+
+    told: list[float] = []
+    with trio.fail_after(100):
+        async with trio.open_nursery() as nursery:
+            watch = NetworkWatch(read=fail, way_out=way_out)
+            watch.on_move.append(lambda: told.append(trio.current_time()))
+            nursery.start_soon(watch.run)
+            await last.wait()
+            nursery.cancel_scope.cancel()
+    assert len(told) == 2  # the same one again after a moment without any, and another one
+
+
+def test_the_way_out_is_an_address_of_this_machine_or_none() -> None:
+    for address in netlink.way_out():
+        assert not address or not ip_address(address).is_unspecified

@@ -185,6 +185,64 @@ async def test_a_fresh_connection_reset_in_mid_reply_is_a_failure(
 
 
 @every
+async def test_another_network_sees_a_new_connection_and_no_session_of_before(
+    stage: Stage, scheme: str
+) -> None:
+    server, upstream = await stage.ask(scheme, answer)
+    await upstream.exchange(query_for())
+    await end(upstream)
+    upstream.forget_network()  # with a session in hand
+    await upstream.exchange(query_for())
+    upstream.forget_network()  # with a connection that has one
+    assert upstream.counters.round_trip.smoothed is None
+    await upstream.exchange(query_for())
+    assert (server.connections, server.resumed) == (3, 0)
+    await end(upstream)
+    await upstream.exchange(query_for())
+    assert (server.connections, server.resumed) == (4, 1)
+
+
+@every
+async def test_what_waits_when_the_network_changes_is_asked_in_the_new_one(
+    stage: Stage, scheme: str
+) -> None:
+    asked = trio.Event()
+
+    async def answer_but_one(query: Asked) -> None:
+        if len(server.heard) == 2:
+            asked.set()
+            return
+        await answer(query)
+
+    server, upstream = await stage.ask(scheme, answer_but_one)
+    await upstream.exchange(query_for())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(upstream.exchange, query_for("slow.example"))
+        await asked.wait()
+        upstream.forget_network()
+    assert (server.connections, upstream.counters.replays) == (2, 1)
+
+
+@every
+async def test_the_issuer_of_the_certificate_is_told_and_that_it_has_changed(
+    stage: Stage, scheme: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    server, upstream = await stage.ask(scheme, answer)
+    assert upstream.counters.snapshot()["issuer"] == ""
+    await upstream.exchange(query_for())
+    assert upstream.counters.snapshot()["issuer"] == "CN=Test CA"
+    other = make(["Other CA"], is_ca=True)
+    both = stage.folder / "both.pem"
+    both.write_bytes(b"".join(ca.write(stage.folder).read_bytes() for ca in (stage.ca, other)))
+    second = await stage.server(scheme, answer, certificate=make([NAME], issuer=other))
+    again = stage.upstream(scheme, second.port, ca_file=str(both))
+    again.counters.certificate = upstream.counters.certificate
+    await again.exchange(query_for())
+    assert "its certificate is by CN=Other CA now; it was by CN=Test CA" in caplog.text
+    assert server.connections == second.connections == 1
+
+
+@every
 async def test_an_idle_connection_is_closed_before_the_server_does_it(
     stage: Stage, scheme: str
 ) -> None:

@@ -15,7 +15,7 @@ from anchord.upstream.addresses import AddressBook, Dialer
 from anchord.upstream.base import Kind, UpstreamError
 from anchord.upstream.framed import FramedCarrier
 from anchord.upstream.pool import BELOW_THE_CUT, IdleTime
-from anchord.upstream.shared import SharedUpstream
+from anchord.upstream.shared import SharedUpstream, Way
 from anchord.upstream.url import Endpoint, parse
 from anchord.wire.framing import frame
 from anchord.wire.message import find_option, with_keepalive
@@ -64,7 +64,7 @@ class Scene:
         async def opener() -> FramedCarrier:
             return FramedCarrier(await (client.open(dial) if self.secured else dial()))
 
-        made = SharedUpstream(str(endpoint), opener, self.nursery, is_encrypted=self.secured)
+        made = SharedUpstream(str(endpoint), Way(opener), self.nursery, is_encrypted=self.secured)
         self.upstreams.append(made)
         return made
 
@@ -91,7 +91,7 @@ def plain(endpoint: Endpoint, nursery: trio.Nursery) -> SharedUpstream:
     async def opener() -> FramedCarrier:
         return FramedCarrier(await dial())
 
-    return SharedUpstream(str(endpoint), opener, nursery, is_encrypted=False)
+    return SharedUpstream(str(endpoint), Way(opener), nursery, is_encrypted=False)
 
 
 class Gathered:
@@ -408,7 +408,7 @@ async def test_where_no_fresh_connection_is_to_be_had_the_doubted_one_still_coun
     async def fail() -> FramedCarrier:
         raise OSError
 
-    monkeypatch.setattr(upstream, "_open_carrier", fail)
+    monkeypatch.setattr(upstream, "_way", Way(fail))
     assert address_in(await upstream.exchange(query_for())) == "192.0.2.7"
 
 
@@ -635,7 +635,7 @@ async def test_too_many_queries_are_refused(
     monkeypatch.setattr(shared, "IN_FLIGHT", 3)
     peer, upstream = await scene.ask(keep_silent)
     if not connects:
-        monkeypatch.setattr(upstream, "_open_carrier", trio.sleep_forever)
+        monkeypatch.setattr(upstream, "_way", Way(trio.sleep_forever))
     async with trio.open_nursery() as nursery:
         for _ in range(3):
             nursery.start_soon(upstream.exchange, query_for())
