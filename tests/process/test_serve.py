@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from urllib.request import urlopen
 
 import dns.message
 import dns.query
@@ -22,6 +23,7 @@ from support.command import (
     Daemon,
     configuration,
     environment,
+    run,
     serving,
     wait_until_ready,
 )
@@ -182,14 +184,21 @@ def test_the_service_manager_hears_when_it_is_ready_and_when_it_stops(
 
 LAUNCHER = """
 import fcntl, os, sys
-passed = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
-for fd, number in zip(passed, (3, 4)):
+count = int(sys.argv[1])
+passed = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 20) for number in sys.argv[2:2 + count]]
+for number, fd in enumerate(passed, start=3):
     os.dup2(fd, number)
     os.close(fd)
-os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "2"}
-os.execv(sys.argv[3], sys.argv[3:])
+os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(count)}
+os.execv(sys.argv[2 + count], sys.argv[2 + count:])
 """
-"""Passes two sockets as a service manager does (sd_listen_fds(3)), and becomes the daemon."""
+"""Passes sockets as a service manager does (sd_listen_fds(3)), and becomes the daemon."""
+
+
+def launcher(*sockets: socket.socket) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The words before the daemon's command, and the descriptors that they need."""
+    passed = tuple(sock.fileno() for sock in sockets)
+    return (sys.executable, "-c", LAUNCHER, str(len(passed)), *map(str, passed)), passed
 
 
 def test_sockets_of_the_service_manager_are_taken(lab: Served, tmp_path: Path) -> None:
@@ -200,14 +209,32 @@ def test_sockets_of_the_service_manager_are_taken(lab: Served, tmp_path: Path) -
         port = streams.getsockname()[1]
         datagrams.bind(("127.0.0.1", port))
         file = configuration(tmp_path, lab.udp, dns=(f"127.0.0.1:{port}",), dnssec=lab.dnssec)
-        passed = (streams.fileno(), datagrams.fileno())
-        launcher = (sys.executable, "-c", LAUNCHER, *map(str, passed))
-        with serving(file, prefix=launcher, pass_fds=passed) as daemon:
+        prefix, passed = launcher(streams, datagrams)
+        with serving(file, prefix=prefix, pass_fds=passed) as daemon:
             streams.close()
             datagrams.close()
             assert daemon.port == port
             assert ask(port, "good.lab").is_authentic
             assert ask(port, "good.lab", tcp=True).is_authentic
+
+
+def test_sockets_of_the_api_and_the_commands_are_taken_and_stay(
+    lab: Served, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as api, socket.socket(socket.AF_UNIX) as control:
+        port = api.getsockname()[1]
+        path = tmp_path / "control.sock"
+        control.bind(str(path))
+        control.listen()
+        listen = {"api": (f"127.0.0.1:{port}",)}
+        file = configuration(tmp_path, lab.udp, dnssec=lab.dnssec, listen=listen)
+        prefix, passed = launcher(api, control)
+        with serving(file, prefix=prefix, pass_fds=passed) as daemon:
+            with urlopen(f"http://127.0.0.1:{port}/healthz") as reply:
+                assert reply.status == 200
+            assert run("stats", "--config", str(file)).status == 0
+            assert daemon.stop() == 0
+        assert path.is_socket()
 
 
 # ------------ Its end ------------

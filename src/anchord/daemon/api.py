@@ -23,12 +23,15 @@ from .switch import Switch
 logger = logging.getLogger(__name__)
 
 
-def bind(config: Config) -> list[socket.socket]:
-    """The sockets of `listen.api`. Raises ListenError where one that was asked for is not free."""
+def bind(config: Config, inherited: list[socket.socket]) -> list[socket.socket]:
+    """The sockets of `listen.api`, from the service manager where it has them.
+
+    Raises ListenError where one that was asked for is not free.
+    """
     sockets: list[socket.socket] = []
     for address in config.listen.api:
         try:
-            sockets.append(bind_stream((str(address.address), address.port), "api"))
+            sockets.append(bind_stream((str(address.address), address.port), "api", inherited))
         except ListenError as error:
             if config.listen.api != Listen().api:
                 for sock in sockets:

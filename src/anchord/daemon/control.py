@@ -66,8 +66,13 @@ def bind(path: Path) -> socket.socket:
         ) from None
 
 
-async def serve(sock: socket.socket, commands: Mapping[str, Command]) -> None:
-    """Answers requests on a socket that `bind` gave until cancelled; removes its file."""
+async def serve(
+    sock: socket.socket, commands: Mapping[str, Command], *, is_inherited: bool = False
+) -> None:
+    """Answers requests until cancelled; removes the file of a socket that `bind` gave.
+
+    One that was inherited stays the service manager's.
+    """
     path = Path(sock.getsockname())
     listener = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
     slots = trio.Semaphore(CONNECTIONS)
@@ -86,7 +91,8 @@ async def serve(sock: socket.socket, commands: Mapping[str, Command]) -> None:
     try:
         await trio.serve_listeners(answer, [listener])
     finally:
-        _remove_if_dead(path)  # and not where another daemon has put its own meanwhile
+        if not is_inherited:
+            _remove_if_dead(path)  # and not where another daemon has put its own meanwhile
 
 
 def release(sock: socket.socket) -> None:

@@ -18,8 +18,8 @@ OFF = "none"
 
 NAME = "control.sock"
 
-SERVICE_FOLDER = Path("/run/anchord")
-"""The runtime directory of the service, where an installed daemon has its socket."""
+SERVICE_SOCKET = Path("/run/anchord") / NAME
+"""That of the installed service, which systemd opens, or the service in its runtime directory."""
 
 ANSWER_TIME = 10.0
 """Seconds that a daemon has for its reply: it answers others meanwhile, and a flush is quick."""
@@ -63,7 +63,7 @@ def ask(configured: str, command: str, **arguments: object) -> Any:
         raise UnreachableError(
             "the control socket is turned off", where="listen.control", remedy="give it a path"
         )
-    paths = [path] if configured else [path, SERVICE_FOLDER / NAME]
+    paths = [path] if configured else [path, SERVICE_SOCKET]
     request = json.dumps({"command": command, **arguments}).encode() + b"\n"
     connection, path = _connected(paths)
     try:

@@ -9,19 +9,21 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 
 import trio
 
 from anchord.config.load import Loaded
 from anchord.model.clock import Clock
 from anchord.resolver.resolver import Resolver
-from anchord.server.binding import Door, bind, inherited_sockets, written
+from anchord.server.binding import Door, bind, inherited_sockets, taken, written
 from anchord.server.listeners import serve as serve_doors
 
 from . import api, control, notify, watchdog
 from .commands import commands, pause_commands
 from .compose import clock_of
-from .control_client import socket_path
+from .control_client import SERVICE_SOCKET, socket_path
 from .network import NetworkWatch
 from .stats import Section, Stats
 from .switch import Switch
@@ -41,62 +43,76 @@ async def serve(loaded: Loaded, reload: Callable[[], Loaded] | None = None) -> N
     if config.dnssec.time.at is not None:
         logger.warning("signatures are judged as of dnssec.time = %s", config.dnssec.time)
     with ExitStack() as bound:  # closed as well where the start fails further on
-        doors = _bind_doors(loaded)
-        for door in doors:
-            bound.callback(door.close)
-        api_sockets = api.bind(config)
-        for sock in api_sockets:
-            bound.callback(sock.close)
-        control_socket = _bind_control(loaded)
-        if control_socket:
-            bound.callback(control.release, control_socket)
+        sockets = _bind(loaded, bound)
         async with trio.open_nursery() as nursery:
             switch = Switch(loaded, clock, NetworkWatch(), nursery, reload or (lambda: loaded))
-            await _serve(switch, clock, doors, api_sockets, control_socket, nursery)
+            await _serve(switch, clock, sockets, nursery)
             nursery.cancel_scope.cancel()
     logger.info("stopped")
 
 
-async def _serve(
-    switch: Switch,
-    clock: Clock,
-    doors: tuple[Door, ...],
-    api_sockets: list[socket.socket],
-    control_socket: socket.socket | None,
-    nursery: trio.Nursery,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Sockets:
+    """All that is listened on; systemd may have opened the control socket, and keeps it then."""
+
+    doors: tuple[Door, ...]
+    api: list[socket.socket]
+    control: socket.socket | None
+    control_is_inherited: bool
+
+
+async def _serve(switch: Switch, clock: Clock, sockets: _Sockets, nursery: trio.Nursery) -> None:
     """The life between binding and closing."""
     await switch.start()
     stop = trio.Event()
     await nursery.start(_heed_signals, stop, switch)
-    if api_sockets:
-        nursery.start_soon(api.serve, api_sockets, switch.loaded.config, switch, stop)
-    if control_socket:
+    if sockets.api:
+        nursery.start_soon(api.serve, sockets.api, switch.loaded.config, switch, stop)
+    if sockets.control:
         table = commands(_stats(switch, clock), switch.flush) | pause_commands(switch)
-        nursery.start_soon(control.serve, control_socket, table)
+        serve_control = partial(control.serve, is_inherited=sockets.control_is_inherited)
+        nursery.start_soon(serve_control, sockets.control, table)
     if seconds := notify.watchdog_seconds():
-        nursery.start_soon(watchdog.feed, doors[0].address, seconds)
-    addresses = {"dns": ",".join(written(door.address) for door in doors)}
-    if api_sockets:
-        addresses["api"] = ",".join(written(sock.getsockname()[:2]) for sock in api_sockets)
+        nursery.start_soon(watchdog.feed, sockets.doors[0].address, seconds)
+    addresses = {"dns": ",".join(written(door.address) for door in sockets.doors)}
+    if sockets.api:
+        addresses["api"] = ",".join(written(sock.getsockname()[:2]) for sock in sockets.api)
     logger.info("ready", extra=addresses)
     notify.ready()
-    await serve_doors(doors, switch.handler, stop)
+    await serve_doors(sockets.doors, switch.handler, stop)
     await switch.end()
 
 
-def _bind_doors(loaded: Loaded) -> tuple[Door, ...]:
-    addresses = [(str(dns.address), dns.port) for dns in loaded.config.listen.dns]
-    bound = bind(addresses, inherited_sockets())
+def _bind(loaded: Loaded, closing: ExitStack) -> _Sockets:
+    """Everything that is listened on: passed by the service manager, or opened here."""
+    inherited = inherited_sockets()
+    config = loaded.config
+    bound = bind([(str(dns.address), dns.port) for dns in config.listen.dns], inherited)
     for warning in bound.warnings:
         logger.warning("%s", warning)
-    for unclaimed in bound.unclaimed:
+    for door in bound.doors:
+        closing.callback(door.close)
+    api_sockets = api.bind(config, inherited)
+    for sock in api_sockets:
+        closing.callback(sock.close)
+    control_socket = _inherited_control(config.listen.control, inherited)
+    is_inherited = control_socket is not None
+    if control_socket:
+        closing.callback(control_socket.close)
+    elif control_socket := _bind_control(loaded):
+        closing.callback(control.release, control_socket)
+    for unclaimed in inherited:
         logger.warning(
-            "a socket that was passed is not in listen.dns and is closed: %s",
+            "a socket that was passed is not in [listen] and is closed: %s",
             unclaimed.getsockname(),
         )
         unclaimed.close()
-    return bound.doors
+    return _Sockets(bound.doors, api_sockets, control_socket, is_inherited)
+
+
+def _inherited_control(configured: str, inherited: list[socket.socket]) -> socket.socket | None:
+    """The one that the configuration names, or else the service's usual one."""
+    return taken(inherited, socket.SOCK_STREAM, configured or str(SERVICE_SOCKET))
 
 
 def _bind_control(loaded: Loaded) -> socket.socket | None:

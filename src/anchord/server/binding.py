@@ -56,27 +56,24 @@ class Door:
 class Bound:
     """What `bind` achieved.
 
-    `warnings` are sentences for the log. `unclaimed` are inherited sockets that no address names.
+    `warnings` are sentences for the log.
     """
 
     doors: tuple[Door, ...]
     warnings: tuple[str, ...] = ()
-    unclaimed: tuple[socket.socket, ...] = ()
 
 
-def bind(addresses: Sequence[HostAndPort], inherited: Sequence[socket.socket] = ()) -> Bound:
+def bind(addresses: Sequence[HostAndPort], inherited: list[socket.socket] | None = None) -> Bound:
     """Binds every address, or none. Raises ListenError, which names all that failed.
 
-    `::1` may be missing on a machine without IPv6, as long as another address is bound.
+    Inherited sockets that fit are taken out of their list. `::1` may be missing on a machine
+    without IPv6, as long as another address is bound.
     """
-    passed: dict[_Key, socket.socket] = {
-        (sock.type, sock.getsockname()[:2]): sock for sock in inherited
-    }
     doors: list[Door] = []
     failures: list[_BindError] = []
     for address in addresses:
         try:
-            doors.append(_door(address, passed))
+            doors.append(_door(address, inherited or []))
         except _BindError as failure:
             failures.append(failure)
     excused = [failure for failure in failures if failure.is_missing_ipv6 and doors]
@@ -85,11 +82,15 @@ def bind(addresses: Sequence[HostAndPort], inherited: Sequence[socket.socket] = 
             door.close()
         raise _explained([failure for failure in failures if failure not in excused])
     warnings = tuple(f"{failure.sentence()}; it is left out" for failure in excused)
-    return Bound(tuple(doors), warnings, tuple(passed.values()))
+    return Bound(tuple(doors), warnings)
 
 
-def bind_stream(address: HostAndPort, key: str) -> socket.socket:
-    """A listening TCP socket, for `[listen]` `key`. Raises ListenError."""
+def bind_stream(
+    address: HostAndPort, key: str, inherited: list[socket.socket] | None = None
+) -> socket.socket:
+    """A listening TCP socket for `[listen]` `key`, inherited or new. Raises ListenError."""
+    if passed := taken(inherited or [], socket.SOCK_STREAM, address):
+        return passed
     try:
         return _bound(socket.SOCK_STREAM, address)
     except _BindError as failure:
@@ -115,14 +116,22 @@ def inherited_sockets(environment: Mapping[str, str] = os.environ) -> list[socke
     return sockets
 
 
+def taken(
+    inherited: list[socket.socket], kind: socket.SocketKind, address: HostAndPort | str
+) -> socket.socket | None:
+    """The inherited socket with this address (a Unix socket's path), taken out of the list."""
+    for sock in inherited:
+        own = sock.getsockname()
+        if sock.type == kind and address == (own if isinstance(own, str) else own[:2]):
+            inherited.remove(sock)
+            return sock
+    return None
+
+
 def written(address: HostAndPort) -> str:
     """`127.0.0.1:53`, `[::1]:53`."""
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-_Key = tuple[int, HostAndPort]
-"""The type and the address of a socket."""
 
 
 class _BindError(Exception):
@@ -172,7 +181,7 @@ def _explained(failures: list[_BindError]) -> ListenError:
     return ListenError(problem, remedy=remedy)
 
 
-def _door(address: HostAndPort, passed: dict[_Key, socket.socket]) -> Door:
+def _door(address: HostAndPort, inherited: list[socket.socket]) -> Door:
     host, port = address
     if ipaddress.ip_address(host).is_unspecified:
         raise _BindError(
@@ -181,8 +190,8 @@ def _door(address: HostAndPort, passed: dict[_Key, socket.socket]) -> Door:
             OSError(errno.EINVAL, "replies must leave from the address asked; name each address"),
         )
     if port:
-        streams = passed.pop((socket.SOCK_STREAM, address), None)
-        datagrams = passed.pop((socket.SOCK_DGRAM, address), None)
+        streams = taken(inherited, socket.SOCK_STREAM, address)
+        datagrams = taken(inherited, socket.SOCK_DGRAM, address)
         streams = streams or _bound(socket.SOCK_STREAM, address)
         try:
             return Door(address, datagrams or _bound(socket.SOCK_DGRAM, address), streams)
@@ -226,7 +235,7 @@ def _bound(kind: socket.SocketKind, address: HostAndPort) -> socket.socket:
 
 def _is_free(address: HostAndPort) -> bool:
     try:
-        door = _door(address, {})
+        door = _door(address, [])
     except _BindError:
         return False
     door.close()

@@ -262,8 +262,8 @@ sockets = inherited_sockets()
 address = sockets[0].getsockname()
 bound = bind([address], sockets)
 door, = bound.doors
-print(door.streams.fileno(), door.datagrams.fileno(), len(bound.unclaimed))
-print(os.get_inheritable(3), bound.unclaimed[0].getsockname()[0])
+print(door.streams.fileno(), door.datagrams.fileno(), len(sockets))
+print(os.get_inheritable(3), sockets[0].getsockname()[0])
 """
 
 
