@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from support.boots import CACHE, Boot, booted, package, skip_unless_possible
+from support.boots import CACHE, Boot, booted, obstacle, package
 
 pytestmark = pytest.mark.long
 
@@ -21,6 +21,12 @@ ip link add v0 type veth peer name v1
 ip netns add net && ip link set v1 netns net
 ip -n net addr add 192.0.2.53/24 dev v1 && ip -n net link set v1 up && ip -n net link set lo up
 """
+
+SSH = (
+    "ssh -o BatchMode=yes -o VerifyHostKeyDNS=yes -o StrictHostKeyChecking=yes"
+    " -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
+)
+"""A client that knows no host but by proven SSHFP records."""
 
 UP = {
     "bookworm": (
@@ -42,8 +48,8 @@ DOWN = {
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    skip_unless_possible()
-    CACHE.mkdir(parents=True, exist_ok=True)
+    if why_not := obstacle():
+        pytest.skip(why_not)
     with TemporaryDirectory(dir=CACHE) as name:  # overlays lie on no overlay
         yield Path(name)
 
@@ -59,13 +65,19 @@ def boot(request: pytest.FixtureRequest, folder: Path) -> Iterator[Boot]:
 def prepare(boot: Boot) -> None:
     boot.run(LINK)
     boot.run(UP[boot.release])
+    prepare_service(boot)
+    boot.run("sleep 1; : >/link.log")
+
+
+def prepare_service(boot: Boot) -> None:
     boot.run("DEBIAN_FRONTEND=noninteractive dpkg -i /anchord.deb")
     boot.run("systemd-run --unit=world python3 /upstream.py world")
     boot.run("systemd-run --unit=link ip netns exec net python3 /upstream.py link 192.0.2.53")
+    boot.run("ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519 </dev/null")
+    boot.run("cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys")
     boot.wait("test -e /link.log -a -e /etc/anchord/anchord.toml && ss -lnu | grep -q :5300")
     boot.run("systemctl reload anchord")
     boot.wait("dig @127.0.0.1 good.lab +tries=1 +time=2 | grep -q 'flags:.* ad'")
-    boot.run("sleep 1; : >/link.log")
 
 
 def asked(boot: Boot) -> list[str]:
@@ -95,6 +107,8 @@ def test_r3_r4_installed_it_answers_all_programs_and_uninstalled_etc_is_as_it_wa
     assert "192.0.2.1" in boot.run("getent ahostsv4 good.lab")
     assert boot.status("getent hosts expired.lab") == 2
     assert "192.0.2.1" in boot.run("curl -sv --max-time 1 http://good.lab/ 2>&1 || true")
+    assert boot.run(f"{SSH} root@ssh.lab echo welcome") == "welcome"
+    assert "verification failed" in boot.run(f"{SSH} root@wrong.ssh.lab true", check=False)
     assert asked(boot) == []
 
     # The link's own names reach it, both ways, and stop when it goes.
@@ -135,6 +149,54 @@ def test_r17_r18_neither_an_upgrade_nor_a_kill_loses_an_answer(boot: Boot) -> No
     assert boot.run("systemctl show -p NRestarts --value anchord") == "1"
 
 
+def test_r30_another_writer_of_resolv_conf_is_corrected_ten_times_and_then_told_of(
+    boot: Boot,
+) -> None:
+    before = boot.manifest()
+    boot.run("anchord install --yes")
+    theirs = "echo nameserver 192.0.2.53 >/etc/resolv.conf"
+    boot.run(theirs)
+    boot.wait("grep -q 'nameserver 127.0.0.1' /etc/resolv.conf")
+    assert is_secure(boot)
+
+    boot.run(f"systemd-run --unit=rude sh -c 'while sleep 0.2; do {theirs}; done'")
+    boot.wait("systemctl is-failed anchord-dns.service anchord-dns.path", 120)
+    boot.run("systemctl stop rude")
+    starts = boot.run("journalctl -u anchord-dns -o cat --no-pager | grep -c ^Starting")
+    assert 2 < int(starts) <= 10
+    told = boot.run("anchord status; true")
+    assert "/etc/resolv.conf has been changed by somebody else" in told
+    assert "anchord-dns.path does not run any more" in told
+
+    assert "done anew" in boot.run("anchord install --yes")
+    boot.run("systemctl is-active anchord-dns.path")
+    assert is_secure(boot)
+    boot.run("anchord uninstall")
+    assert boot.manifest() == before
+    assert boot.run("systemctl --failed --no-legend") == ""
+
+
+def test_r61_a_daemon_that_hangs_or_cannot_start_is_started_again_until_it_answers(
+    boot: Boot,
+) -> None:
+    boot.run("anchord install --yes")
+    folder = "/run/systemd/system/anchord.service.d"
+    boot.run(f"mkdir -p {folder}; printf '[Service]\nWatchdogSec=2\n' >{folder}/soon.conf")
+    boot.run("systemctl daemon-reload; systemctl restart anchord")
+    assert is_secure(boot)
+    boot.run("kill -STOP $(systemctl show -p MainPID --value anchord)")
+    boot.wait("journalctl -u anchord -o cat --no-pager | grep -qi 'watchdog timeout'")
+    assert boot.run("dig +tries=3 +time=5 +short good.lab") == "192.0.2.1"
+
+    # Its configuration is bad, while programs go on asking.
+    boot.run("cp /etc/anchord/anchord.toml /tmp; echo '[nonsense' >>/etc/anchord/anchord.toml")
+    boot.run("systemctl restart anchord", check=False)
+    boot.run("for i in $(seq 60); do dig +tries=1 +time=1 good.lab >/dev/null & done; wait")
+    boot.wait("test $(systemctl show -p NRestarts --value anchord) -gt 7", 60)
+    boot.run("cp /tmp/anchord.toml /etc/anchord/anchord.toml")
+    boot.wait("dig +tries=1 +time=2 +short good.lab | grep -q 192.0.2.1")
+
+
 def test_r21_removed_dns_is_as_it_was_and_purged_nothing_is_left(folder: Path) -> None:
     with booted("bookworm", folder) as boot:
         before = boot.manifest()
@@ -171,11 +233,9 @@ def test_r5_killed_in_the_middle_it_is_mended_when_the_system_starts(
 
 
 def test_r19_r20_the_units_are_clean_and_hardly_exposed(boot: Boot) -> None:
-    units = (
-        "anchord.service anchord.socket anchord-ipv6.socket anchord-recover.service"
-        " anchord-links.service anchord-links.path"
-    )
-    assert boot.run(f"systemd-analyze verify --man=no {units} 2>&1") == ""
+    units = boot.run("cd /usr/lib/systemd/system; ls anchord*")
+    assert len(units.split()) == 10
+    assert boot.run(f"systemd-analyze verify --man=no {' '.join(units.split())} 2>&1") == ""
     exposure = boot.run("systemd-analyze security --no-pager anchord.service | tail -n 1")
     found = re.search(r"anchord.service: ([\d.]+)", exposure)
     assert found is not None
@@ -222,12 +282,7 @@ def test_a_plain_file_is_taken_and_r7_left_where_the_network_has_written_it(fold
 def prepare_without_link(boot: Boot) -> None:
     boot.run(LINK)
     boot.run("ip addr add 192.0.2.10/24 dev v0; ip link set v0 up")
-    boot.run("DEBIAN_FRONTEND=noninteractive dpkg -i /anchord.deb")
-    boot.run("systemd-run --unit=world python3 /upstream.py world")
-    boot.run("systemd-run --unit=link ip netns exec net python3 /upstream.py link 192.0.2.53")
-    boot.wait("test -e /link.log -a -e /etc/anchord/anchord.toml && ss -lnu | grep -q :5300")
-    boot.run("systemctl reload anchord")
-    boot.wait("dig @127.0.0.1 good.lab +tries=1 +time=2 | grep -q 'flags:.* ad'")
+    prepare_service(boot)
 
 
 def test_r8_networkmanager_alone_keeps_our_setting_and_gives_it_back(folder: Path) -> None:

@@ -17,6 +17,8 @@ from support.trees import manifest
 
 HOST = "127.53.5.1"
 """An address of the loopback interface whose port 53 nobody else has."""
+DEAD = "127.53.5.3"
+"""Another one, where nobody ever listens."""
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +178,23 @@ def test_a_take_over_that_was_damaged_is_done_anew(daemon: Daemon, tmp_path: Pat
     assert tree.machine.exists(dns.RESOLVED_DROP_IN)
 
 
+def test_installed_again_it_takes_resolv_conf_back_after_a_proof(
+    daemon: Daemon, tmp_path: Path
+) -> None:
+    tree = trees.resolved(tmp_path)
+    before = manifest(tree)
+    anchord("install", tree, config_of(daemon), "--dns-only")
+    tree.resolv_conf.write_text("nameserver 192.0.2.66\n")
+    ran = anchord("install", tree, config_of(daemon), "--dns-only", "--json")
+    report = json.loads(ran.stdout)
+    assert (report["changed"], report["plans"]) == (True, [])
+    assert report["notes"][0] == ("done anew: /etc/resolv.conf has been changed by somebody else")
+    assert len(report["proofs"]) == 2
+    assert f"nameserver {HOST}\n" in tree.resolv_conf.read_text()
+    anchord("uninstall", tree, config_of(daemon))
+    assert manifest(tree) == before
+
+
 def test_uninstall_without_a_daemon_finishes_what_was_interrupted(tmp_path: Path) -> None:
     tree = trees.plain(tmp_path)
     before = manifest(tree)
@@ -216,6 +235,90 @@ def test_r30_status_tells_of_a_resolv_conf_that_somebody_has_written(
     assert ran.status == 3
     assert "/etc/resolv.conf has been changed by somebody else" in ran.stdout
     assert "names 192.0.2.66 and not anchord alone" in ran.stdout
+
+
+def test_r30_what_somebody_has_written_is_taken_back_and_is_theirs_in_the_end(
+    daemon: Daemon, tmp_path: Path
+) -> None:
+    tree = trees.plain(tmp_path)
+    anchord("install", tree, config_of(daemon), "--dns-only")
+    theirs = tree.put("/etc/resolv.conf.new", "search new.test\nnameserver 192.0.2.66\n")
+    before = theirs.stat()
+    theirs.rename(tree.resolv_conf)
+    ran = anchord("install", tree, config_of(daemon), "--reapply")
+    assert (ran.status, ran.stderr) == (0, "")
+    assert ran.stdout == ("/etc/resolv.conf had been written by somebody else, and is ours again\n")
+    assert f"nameserver {HOST}\nsearch new.test\n" in tree.resolv_conf.read_text()
+    ran = anchord("install", tree, config_of(daemon), "--reapply")
+    assert (ran.status, ran.stdout, ran.stderr) == (0, "", "")
+    anchord("uninstall", tree, config_of(daemon))
+    after = tree.resolv_conf.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_r30_a_link_that_was_there_is_given_back_whoever_has_written_since(
+    daemon: Daemon, tmp_path: Path
+) -> None:
+    tree = trees.resolved(tmp_path)
+    before = manifest(tree)
+    anchord("install", tree, config_of(daemon), "--dns-only")
+    tree.resolv_conf.write_text("nameserver 192.0.2.66\n")  # a VPN, for a while
+    assert anchord("install", tree, config_of(daemon), "--reapply").status == 0
+    assert f"nameserver {HOST}\n" in tree.resolv_conf.read_text()
+    anchord("uninstall", tree, config_of(daemon))
+    assert manifest(tree) == before
+
+
+def test_r30_it_is_left_where_anchord_does_not_reply(lab: Served, tmp_path: Path) -> None:
+    tree = trees.plain(tmp_path / "tree")
+    with journal.locked(tree.machine):
+        journal.apply(tree.machine, dns.plan(tree.machine, detect.look(tree.machine), (DEAD,)))
+        journal.confirm(tree.machine, "dns")
+    tree.put("/etc/resolv.conf", "nameserver 192.0.2.66\n")
+    file = configuration(tmp_path, lab.udp, dns=(f"{DEAD}:53",), dnssec=lab.dnssec)
+    ran = anchord("install", tree, file, "--reapply")
+    assert ran.status == 3
+    assert ran.stderr.startswith(f"anchord: {DEAD}:53/udp: ")
+    assert tree.resolv_conf.read_text() == "nameserver 192.0.2.66\n"
+
+
+def test_r30_one_that_writes_it_again_at_once_is_told_of(daemon: Daemon, tmp_path: Path) -> None:
+    tree = trees.plain(tmp_path)
+    anchord("install", tree, config_of(daemon), "--dns-only")
+    argv = ["sh", "-c", f"while sleep 0.1; do echo nameserver 192.0.2.66 >{tree.resolv_conf}; done"]
+    with subprocess.Popen(argv) as writer:
+        ran = anchord("install", tree, config_of(daemon), "--reapply")
+        writer.kill()
+    assert ran.status == 2
+    assert "/etc/resolv.conf: is written by another program, again and again" in ran.stderr
+
+
+def test_where_dns_is_not_taken_over_nothing_is_taken_back(daemon: Daemon, tmp_path: Path) -> None:
+    tree = trees.plain(tmp_path)
+    before = manifest(tree)
+    ran = anchord("install", tree, config_of(daemon), "--reapply")
+    assert (ran.status, ran.stdout, ran.stderr) == (0, "", "")
+    assert manifest(tree) == before
+
+
+def test_the_watch_runs_as_long_as_dns_is_ours(daemon: Daemon, tmp_path: Path) -> None:
+    """Where systemd has our units; its start is the last thing, and its stop the first."""
+    tree = trees.resolved(tmp_path, networkmanager=False)
+    tree.put("/usr/lib/systemd/system/anchord.service")
+    anchord("install", tree, config_of(daemon), "--dns-only")
+    assert tree.calls[-3:] == [
+        "systemctl reset-failed anchord-dns.*",
+        "systemctl start anchord-dns.path",
+        "resolvectl query --cache=no --type=DNSKEY .",
+    ]
+    ran = anchord("status", tree, config_of(daemon))
+    assert "anchord-dns.path does not run any more: sudo anchord install mends it" in ran.stdout
+    (tree.root / "calls").unlink()
+    anchord("uninstall", tree, config_of(daemon))
+    assert tree.calls[:2] == [
+        "systemctl stop anchord-dns.path",
+        "systemctl reset-failed anchord-dns.*",
+    ]
 
 
 # ------------ The service ------------
@@ -263,7 +366,8 @@ def test_systemd_gets_units_that_name_this_program(tmp_path: Path) -> None:
         "systemctl daemon-reload",
         (
             "systemctl enable anchord.service anchord.socket anchord-ipv6.socket"
-            " anchord-recover.service anchord-links.path"
+            " anchord-api.socket anchord-control.socket anchord-recover.service"
+            " anchord-links.path anchord-dns.path anchord-dns.service"
         ),
         "systemctl start anchord.socket anchord-ipv6.socket anchord-links.path anchord.service",
     ]

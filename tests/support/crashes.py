@@ -36,7 +36,13 @@ def take_over(machine: Machine) -> None:
     with journal.locked(machine):
         journal.recover(machine)
         facts = detect.look(machine)
-        plan = dns.plan(machine, facts, ADDRESSES, in_place=facts.is_mounted)
+        plan = dns.plan(
+            machine,
+            facts,
+            ADDRESSES,
+            in_place=facts.is_mounted,
+            is_watched=facts.has_systemd,
+        )
         journal.apply(machine, plan)
         journal.confirm(machine, "dns")
 

@@ -5,8 +5,10 @@ python3 /upstream.py link ADDR    a link's own server on ADDR:53, for the names 
                                   what it was asked is in /link.log
 """
 
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, "/usr/lib/anchord/site-packages")
@@ -16,7 +18,9 @@ import dns.rcode
 import dns.rrset
 import trio
 
+from anchord.lab.plan import Plan
 from anchord.lab.servers import serve_plain
+from anchord.lab.table import PLANS
 from anchord.lab.world import World
 
 CONFIGURATION = """\
@@ -31,9 +35,18 @@ trust_anchors = "/etc/anchord/lab.ds"
 """
 
 
+def ssh_zones() -> Iterator[Plan]:
+    """This system by two names: with the keys of its SSH server in DNS, and with wrong ones."""
+    argv = ["ssh-keygen", "-r", "@"]
+    ran = subprocess.run(argv, check=True, capture_output=True, text=True, cwd="/")
+    lines = ran.stdout.replace(" IN ", " ").splitlines()
+    for zone, sshfp in (("ssh.lab.", lines), ("wrong.ssh.lab.", [f"{x[:-4]}0000" for x in lines])):
+        yield Plan(zone, "a host with SSH", records="\n".join(["@ A 127.0.0.1", *sshfp]))
+
+
 def prepare() -> World:
     """A world of now, and a configuration for it."""
-    world = World(int(time.time()))
+    world = World(int(time.time()), plans=(*PLANS, *ssh_zones()))
     folder = Path("/etc/anchord")
     folder.mkdir(exist_ok=True)
     (folder / "lab.ds").write_text(world.trust_anchors())

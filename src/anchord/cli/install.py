@@ -52,6 +52,7 @@ def add_parser(subparsers: Subparsers) -> None:
         action="store_true",
         help="keep the network's own names working, asked of its servers, without asking me",
     )
+    parser.add_argument("--reapply", action="store_true", help=argparse.SUPPRESS)
     add_system_options(parser)
 
 
@@ -65,6 +66,10 @@ def run(arguments: argparse.Namespace) -> int:
             print(json.dumps({"plans": msgspec.to_builtins(planned)}))
         else:
             print("\n".join(_described(machine, planned)))
+        return 0
+    if arguments.reapply:  # for the unit that watches resolv.conf
+        for note in takeover.reapply(machine, request).notes:
+            print(note)
         return 0
     report = takeover.install(machine, request)
     if arguments.json:

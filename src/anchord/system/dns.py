@@ -8,12 +8,13 @@ Files first, then what makes them take effect; taken back, what makes it take ef
 """
 
 from collections.abc import Callable, Sequence
+from typing import TypeGuard
 
 from . import detect, files, resolv_conf
 from .detect import Decision, Facts
 from .errors import SystemRefusal
 from .machine import Machine
-from .plan import Command, Overwrite, Plan, ReplaceFile, Step, own_file
+from .plan import Command, Overwrite, Plan, ReplaceFile, Step, Unit, own_file
 
 RESOLVED_DROP_IN = "/etc/systemd/resolved.conf.d/50-anchord.conf"
 NETWORKMANAGER_DROP_IN = "/etc/NetworkManager/conf.d/90-anchord.conf"
@@ -22,6 +23,9 @@ DHCPCD_CONF = "/etc/dhcpcd.conf"
 RECORD = "lo.anchord"
 """Our record with resolvconf: those of `lo` come first, and after a loopback address no other name
 server is written."""
+
+WATCH = "anchord-dns.path"
+"""Calls `anchord install --reapply` when resolv.conf has been written."""
 
 _HEADER = "# Written by `anchord install`; `anchord uninstall` removes it.\n"
 
@@ -33,10 +37,12 @@ def plan(
     *,
     backend: str = "auto",
     in_place: bool = False,
+    is_watched: bool = False,
 ) -> Plan:
     """The plan that points the system at `addresses`, where anchord listens on port 53.
 
-    Raises SystemRefusal where that cannot be done as asked.
+    With `is_watched` a resolv.conf that is replaced is taken back from whoever writes it later, by
+    the service's own units. Raises SystemRefusal where it cannot be done as asked.
     """
     decision = detect.decide(facts)
     if backend != "auto":
@@ -47,7 +53,14 @@ def plan(
     if decision.backend in {"resolved", "file"}:
         detect.refuse(facts, in_place=in_place)
     steps = _PLANS[decision.backend](machine, facts, addresses)
+    if is_watched and any(is_take_over(step) for step in steps):
+        steps.append(Unit(WATCH))
     return Plan("dns", decision.backend, decision.reasons, tuple(steps), tuple(notes(facts)))
+
+
+def is_take_over(step: Step) -> TypeGuard[ReplaceFile]:
+    """Whether the step makes resolv.conf ours in the place of somebody else's."""
+    return isinstance(step, ReplaceFile) and step.path == resolv_conf.PATH
 
 
 def _check_choice(facts: Facts, backend: str) -> None:

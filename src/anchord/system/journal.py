@@ -12,6 +12,7 @@ back. The folder is root's alone and not the daemon's: root acts on what stands 
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,7 +23,7 @@ from msgspec import Struct, structs
 from . import files
 from .errors import SystemRefusal
 from .machine import Machine
-from .plan import Plan
+from .plan import Plan, Step
 
 FOLDER = "/var/lib/anchord-install"
 
@@ -31,6 +32,9 @@ KINDS = ("dns", "names", "service")
 first."""
 
 VERSION = 1
+
+_AGAIN = 0.1
+"""Seconds between two tries to get the lock."""
 
 
 class Entry(Struct, frozen=True):
@@ -90,6 +94,15 @@ def confirm(machine: Machine, what: str) -> None:
     _write(machine, structs.replace(entry, state="applied"))
 
 
+def revise(machine: Machine, what: str, old: Step, new: Step) -> None:
+    """Writes down that a step of a plan in force is about to be another one."""
+    entry = read(machine, what)
+    assert entry is not None
+    steps = tuple(new if step is old or step == old else step for step in entry.plan.steps)
+    plan = structs.replace(entry.plan, steps=steps)
+    _write(machine, structs.replace(entry, plan=plan))
+
+
 def revert(machine: Machine, what: str) -> list[str]:
     """Takes a plan back, as far as it was begun; returns notes for people."""
     entry = read(machine, what)
@@ -117,13 +130,39 @@ def recover(machine: Machine) -> list[str]:
 
 
 @contextmanager
-def locked(machine: Machine) -> Iterator[None]:
+def locked(machine: Machine, *, patience: float = 0.0) -> Iterator[None]:
     """One process at a time changes the system. Raises SystemRefusal where another one does.
 
-    The folder is there inside, and goes at the end if nothing is in it but the lock.
+    The other one has `patience` seconds to come to an end. The folder is there inside, and goes at
+    the end if nothing is in it but the lock.
     """
     folder = machine.path(FOLDER)
     lock = folder / "lock"
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fd = _lock(folder, lock)
+            break
+        except _BusyError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(_AGAIN)
+    try:
+        yield
+    finally:
+        if [entry.name for entry in folder.iterdir()] == [lock.name]:
+            lock.unlink()
+            with suppress(OSError):
+                folder.rmdir()
+        os.close(fd)
+
+
+class _BusyError(SystemRefusal):
+    """Another process changes the system, or has just done so."""
+
+
+def _lock(folder: Path, lock: Path) -> int:
+    """The open lock file, with our number in it. Raises SystemRefusal."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -131,28 +170,21 @@ def locked(machine: Machine) -> Iterator[None]:
         raise SystemRefusal(
             f"cannot be written: {error.strerror}", where=FOLDER, remedy="try with sudo"
         ) from None
+    busy = ""
     try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(fd, 32, 0).decode(errors="replace").strip() or "unknown"
-            raise SystemRefusal(
-                f"another anchord is changing the system (process {holder})",
-                remedy="wait for it to end",
-            ) from None
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(fd, 32, 0).decode(errors="replace").strip() or "unknown"
+        busy = f"another anchord is changing the system (process {holder})"
+    else:
         if not _is_at(fd, lock):
-            raise SystemRefusal("another anchord has just changed the system", remedy="try again")
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
-        try:
-            yield
-        finally:
-            if [entry.name for entry in folder.iterdir()] == [lock.name]:
-                lock.unlink()
-                with suppress(OSError):
-                    folder.rmdir()
-    finally:
+            busy = "another anchord has just changed the system"
+    if busy:
         os.close(fd)
+        raise _BusyError(busy, remedy="wait for it to end, and try again")
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    return fd
 
 
 def _is_at(fd: int, path: Path) -> bool:

@@ -254,7 +254,38 @@ class Command(Struct, frozen=True, tag="command"):
         return ""
 
 
-Step: TypeAlias = Folder | OwnFile | ReplaceFile | Overwrite | Command
+class Unit(Struct, frozen=True, tag="unit"):
+    """A unit of systemd's that runs as long as the plan is in force. It need not be enabled."""
+
+    name: str
+
+    def describe(self, machine: Machine) -> Iterator[str]:  # noqa: ARG002 - as the others
+        """Lines for people."""
+        yield f"start {self.name}"
+
+    def do(self, machine: Machine) -> None:
+        """Starts it, however often it has failed before. Raises SystemRefusal."""
+        self._forgotten.do(machine)
+        Command(on_do=("systemctl", "start", self.name)).do(machine)
+
+    def undo(self, machine: Machine) -> list[str]:
+        """Stops it, and leaves no trace of its failures."""
+        notes = Command(on_undo=("systemctl", "stop", self.name)).undo(machine)
+        return notes + self._forgotten.undo(machine)
+
+    def fault(self, machine: Machine) -> str:
+        """What is not as it was left, empty where all is."""
+        is_active = machine.says("systemctl", "is-active", self.name) is not None
+        return "" if is_active else f"{self.name} does not run any more"
+
+    @property
+    def _forgotten(self) -> Command:
+        """A pattern, since a unit that systemd does not have at hand would be an error."""
+        argv = ("systemctl", "reset-failed", f"{self.name.partition('.')[0]}.*")
+        return Command(on_do=argv, on_undo=argv)
+
+
+Step: TypeAlias = Folder | OwnFile | ReplaceFile | Overwrite | Command | Unit
 
 
 class Plan(Struct, frozen=True):

@@ -80,6 +80,22 @@ def through_system(
     return proofs
 
 
+def replies(addresses: Sequence[HostAndPort]) -> None:
+    """Sees that something of ours replies at each address. Raises NotProvenError.
+
+    The name is one that is answered here: whether the network is there does not matter.
+    """
+    question = Question(names.from_text("localhost."), rdtypes.A)
+    for address in addresses:
+        query = secrets.token_bytes(2) + write_query(question)[2:]
+        try:
+            read_response(_over_udp(address, query), question)
+        except (OSError, FormError) as error:
+            raise NotProvenError(
+                str(error) or "no reply", where=f"{address[0]}:{address[1]}/udp"
+            ) from None
+
+
 def ask(address: HostAndPort, zone: Name, *, tcp: bool) -> int:
     """The milliseconds that a proven answer took. Raises NotProvenError with the reason."""
     started = time.monotonic()

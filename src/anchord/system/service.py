@@ -19,11 +19,15 @@ PACKAGED = "/usr/lib/anchord/bin/anchord"
 
 SERVICE = "anchord.service"
 SOCKETS = ("anchord.socket", "anchord-ipv6.socket")
+MORE_SOCKETS = ("anchord-api.socket", "anchord-control.socket")
+"""The service starts these itself, and does without them where they are not to be had."""
 RECOVER = "anchord-recover.service"
 """Runs when the system starts, and mends what was interrupted."""
 LINKS = ("anchord-links.path", "anchord-links.service")
 """Writes down for the service what the links say, whenever that changes."""
-UNITS = (SERVICE, *SOCKETS, RECOVER, *LINKS)
+DNS = ("anchord-dns.path", "anchord-dns.service")
+"""Take resolv.conf back, where DNS was taken over."""
+UNITS = (SERVICE, *SOCKETS, *MORE_SOCKETS, RECOVER, *LINKS, *DNS)
 UNIT_FOLDER = "/etc/systemd/system"
 PACKAGED_UNIT_FOLDERS = ("/usr/lib/systemd/system", "/lib/systemd/system")
 OPENRC_FILE = "/etc/init.d/anchord"
@@ -39,7 +43,7 @@ def plan(machine: Machine, facts: Facts, executable: str) -> Plan:
     Raises SystemRefusal where the system has no service manager that is known here, or cannot start
     a program from that place.
     """
-    packaged = any(machine.exists(f"{folder}/{SERVICE}") for folder in PACKAGED_UNIT_FOLDERS)
+    packaged = is_packaged(machine)
     reasons = (
         ("systemd", "yes" if facts.has_systemd else "no"),
         ("openrc", "yes" if facts.has_openrc else "no"),
@@ -56,6 +60,16 @@ def plan(machine: Machine, facts: Facts, executable: str) -> Plan:
     if facts.has_systemd:
         return Plan("service", "systemd", reasons, tuple(_systemd(machine, executable)))
     return Plan("service", "openrc", reasons, tuple(_openrc(machine, executable)))
+
+
+def is_packaged(machine: Machine) -> bool:
+    """Whether a package has brought the units."""
+    return any(machine.exists(f"{folder}/{SERVICE}") for folder in PACKAGED_UNIT_FOLDERS)
+
+
+def has_units(machine: Machine) -> bool:
+    """Whether systemd knows of us, by a package or by `install`."""
+    return is_packaged(machine) or machine.exists(f"{UNIT_FOLDER}/{SERVICE}")
 
 
 def is_running(machine: Machine, facts: Facts) -> bool:
@@ -95,13 +109,14 @@ def _systemd(machine: Machine, executable: str) -> list[Step]:
 def _enabled(machine: Machine) -> list[Step]:
     """What is enabled or running already stays so when anchord is uninstalled."""
     steps: list[Step] = []
-    for question, on_do, on_undo, units in (
-        ("is-enabled", "enable", "disable", (SERVICE, *SOCKETS, RECOVER, LINKS[0])),
-        ("is-active", "start", "stop", (*SOCKETS, LINKS[0], SERVICE)),
+    enabled = (SERVICE, *SOCKETS, *MORE_SOCKETS, RECOVER, LINKS[0], *DNS)
+    started = (*SOCKETS, LINKS[0], SERVICE)
+    for question, on_do, on_undo in (
+        ("is-enabled", ("enable", *enabled), ("disable", *enabled)),
+        ("is-active", ("start", *started), ("stop", *started, *MORE_SOCKETS)),
     ):
         if any(machine.says("systemctl", question, unit) is None for unit in (SOCKETS[0], SERVICE)):
-            argv = [("systemctl", word, *units) for word in (on_do, on_undo)]
-            steps.append(Command(on_do=argv[0], on_undo=argv[1]))
+            steps.append(Command(on_do=("systemctl", *on_do), on_undo=("systemctl", *on_undo)))
     return steps
 
 

@@ -12,17 +12,20 @@ not lead to one.
 """
 
 import socket
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+
+from msgspec import structs
 
 from anchord.model import names
 from anchord.model.names import Name
 from anchord.server.holder import holder_of
 
-from . import detect, dns, journal, links, proof, resolv_conf, service, zones
+from . import detect, dns, files, journal, links, proof, resolv_conf, service, zones
 from .errors import NotProvenError, SystemRefusal
 from .machine import Machine
-from .plan import Plan
+from .plan import Plan, ReplaceFile
 from .proof import HostAndPort, Proof
 
 DNS_PORT = 53
@@ -103,7 +106,7 @@ def install(machine: Machine, request: Request) -> Report:
     report = Report()
     with journal.locked(machine):
         report.notes += journal.recover(machine)
-        _mend(machine, report)
+        _mend(machine, request, report)
         wanted = plans(machine, request)
         by_us = []
         try:
@@ -125,7 +128,7 @@ def install(machine: Machine, request: Request) -> Report:
                 f"names of the network are denied from now on: {texts};"
                 " anchord uninstall, then anchord install --yes keeps them working"
             )
-        report.changed = bool(wanted)
+        report.changed |= bool(wanted)
     return report
 
 
@@ -166,6 +169,53 @@ def uninstall(machine: Machine, *, with_dns: bool = True, with_service: bool = T
     return report
 
 
+def reapply(machine: Machine, request: Request) -> Report:
+    """Takes resolv.conf back from whoever has written it since; nothing where DNS is not ours.
+
+    What was written becomes what `uninstall` gives back, since the network may be another one now;
+    but a link that was there comes back itself: somebody keeps up what it leads to. Raises
+    NotProvenError where no listener of ours replies, SystemRefusal where it is written again.
+    """
+    report = Report()
+    with journal.locked(machine, patience=proof.START_TIME + proof.SYSTEM_TIME):
+        if step := _written_by_another(machine):
+            proof.replies(request.reachable)
+            _take_again(machine, request, step)
+            time.sleep(links.SETTLED)  # systemd sees no change while its unit runs
+            if _written_by_another(machine):
+                raise SystemRefusal(
+                    "is written by another program, again and again",
+                    where=step.path,
+                    remedy="find out which one it is, then run anchord install",
+                )
+            report.notes.append(f"{step.path} had been written by somebody else, and is ours again")
+            report.changed = True
+    return report
+
+
+def _written_by_another(machine: Machine) -> ReplaceFile | None:
+    """The step that has made resolv.conf ours, where it is not ours any more."""
+    entry = journal.read(machine, "dns")
+    if entry is None or not entry.is_applied:
+        return None
+    steps = filter(dns.is_take_over, entry.plan.steps)
+    return next((step for step in steps if step.fault(machine)), None)
+
+
+def _take_again(machine: Machine, request: Request, step: ReplaceFile) -> None:
+    """Replaces what is there now, with its search list; the journal knows of it before."""
+    theirs = resolv_conf.read(machine.text(step.path) or step.content)
+    content = resolv_conf.write(request.hosts, theirs)
+    path = machine.path(step.path)
+    if step.before.kind == "link":
+        journal.revise(machine, "dns", step, structs.replace(step, content=content))
+        files.put(path, content.encode())
+    else:
+        new = structs.replace(step, content=content, before=files.see(path))
+        journal.revise(machine, "dns", step, new)
+        new.do(machine)
+
+
 def recover(machine: Machine) -> Report:
     """Finishes or takes back what was interrupted, and nothing else. Raises SystemRefusal."""
     with journal.locked(machine):
@@ -173,20 +223,35 @@ def recover(machine: Machine) -> Report:
     return Report(notes=notes, changed=bool(notes))
 
 
-def _mend(machine: Machine, report: Report) -> None:
-    """A take-over that somebody has damaged is taken back, to be done anew."""
+def _mend(machine: Machine, request: Request, report: Report) -> None:
+    """A take-over that somebody has damaged is mended: resolv.conf by itself, else all of it."""
     entry = journal.read(machine, "dns")
     if entry is None:
         return
-    faults = [fault for step in entry.plan.steps if (fault := step.fault(machine))]
-    if faults:
-        report.notes += [f"done anew: {fault}" for fault in faults]
+    faults = _faults(machine, entry.plan)
+    report.notes += [f"done anew: {fault}" for fault in faults]
+    if step := _written_by_another(machine):
+        report.proofs += _proven(request, proof.ANSWER_TIME)
+        _take_again(machine, request, step)
+        report.changed = True
+        entry = journal.read(machine, "dns")
+    if entry is not None and _faults(machine, entry.plan):
         report.notes += journal.revert(machine, "dns")
 
 
+def _faults(machine: Machine, plan: Plan) -> list[str]:
+    return [fault for step in plan.steps if (fault := step.fault(machine))]
+
+
 def _dns_plan(machine: Machine, facts: detect.Facts, request: Request) -> Plan:
+    has_units = facts.has_systemd and (request.with_service or service.has_units(machine))
     return dns.plan(
-        machine, facts, request.hosts, backend=request.backend, in_place=request.in_place
+        machine,
+        facts,
+        request.hosts,
+        backend=request.backend,
+        in_place=request.in_place,
+        is_watched=has_units,
     )
 
 

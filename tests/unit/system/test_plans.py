@@ -3,6 +3,8 @@
 import os
 import re
 import subprocess
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -354,6 +356,26 @@ def test_r16_two_at_once_one_is_told_who_the_other_is(tmp_path: Path) -> None:
         journal.locked(machine),
     ):
         pass
+
+
+def test_a_patient_one_waits_for_the_other_to_end(tmp_path: Path) -> None:
+    machine = trees.plain(tmp_path).machine
+    order: list[str] = []
+
+    def other() -> None:
+        with journal.locked(machine):
+            is_locked.set()
+            time.sleep(0.3)
+            order.append("other")
+
+    is_locked = threading.Event()
+    thread = threading.Thread(target=other)
+    thread.start()
+    is_locked.wait()
+    with journal.locked(machine, patience=30):
+        order.append("patient")
+    thread.join()
+    assert order == ["other", "patient"]
 
 
 def test_a_journal_of_another_version_is_not_guessed_at(tmp_path: Path) -> None:
