@@ -162,6 +162,8 @@ class Chooser(Generic[Key]):
 
     def plan(self, domain: Name | None, now: float, avoided: Collection[Key] = ()) -> Plan[Key]:
         """Whom to ask for a name of this domain. Those to be avoided come last."""
+        if len(self.standings) == 1:
+            return Plan(tuple(self.standings))  # there is nothing to choose
         ranked = self.ranked(now, avoided)
         good = [key for key in ranked if key not in avoided and self.is_up(key, now)]
         if self._strategy is Strategy.RANDOM:
