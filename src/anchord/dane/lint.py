@@ -65,7 +65,7 @@ async def lint(checker: Checker, request: Request, *, now: int) -> LintResult:
     chains = tuple(
         tuple(Certificate(PEM_cert_to_DER_cert(shown.pem)) for shown in address.chain)
         for address in check.addresses
-        if address.chain
+        if address.chain and all(shown.pem for shown in address.chain)  # else it is too long
     )
     scene = _Scene(found, check, chains, found.records, request.is_mail, now)
     findings = [

@@ -27,10 +27,21 @@ from support.api import Answered, Client, open_api
 from support.dane import LIMITS, lab_trust, resolver_over, world_of_now
 from support.doors import PreparedResolver
 
+COUSINS = f"""
+    @                   SSHFP       4 2 {"ab" * 32}
+    hash._smimecert     SMIMEA      3 1 1 {"cd" * 32}
+    hash._openpgpkey    OPENPGPKEY  AAECAwQ=
+    @                   CAA         0 issue "ca.example"
+"""
+
 ZONES = (
     Plan("good.lab.", "signed", records="@ A 192.0.2.1"),
     Plan("loose.lab.", "unsigned", records="@ A 192.0.2.2", algorithms=()),
     Plan("expired.lab.", "out of date", records="@ A 192.0.2.3", faults="expired"),
+    *(
+        Plan(f"{name}.lab.", "other records that rest on DNSSEC", records=COUSINS, faults=faults)
+        for name, faults in (("cousins", ""), ("forged-cousins", "forged SSHFP SMIMEA CAA"))
+    ),
 )
 
 HOSTS = ("ee", "ta", "hijacked", "absent", "unsigned", "forged", "imap", "smtp-strips")
@@ -95,6 +106,30 @@ async def test_with_do_the_signatures_and_proofs_come_along(client: Client) -> N
     assert {6, 46} < types
     without = await client.get("/v1/resolve?name=nx.good.lab&type=AAAA")
     assert {record["type"] for record in without.json["Authority"]} == {6}
+
+
+@pytest.mark.parametrize(
+    ("name", "rdtype", "data"),
+    [
+        ("", "SSHFP", f"4 2 {'ab' * 32}"),
+        ("hash._smimecert.", "SMIMEA", f"3 1 1 {'cd' * 32}"),
+        ("hash._openpgpkey.", "OPENPGPKEY", "AAECAwQ="),
+        ("", "CAA", '0 issue "ca.example"'),
+    ],
+)
+async def test_the_cousins_of_tlsa_come_with_the_same_verdict(
+    client: Client, name: str, rdtype: str, data: str
+) -> None:
+    asked = f"/v1/resolve?name={name}cousins.lab&type={rdtype}"
+    found = (await client.get(asked)).json
+    assert (found["security"], found["AD"]) == ("secure", True)
+    (record,) = found["Answer"]
+    assert (record["data"], record["dnssec_status"]) == (data, "secure")
+    unsigned = (await client.get(f"/v1/resolve?name=loose.lab&type={rdtype}")).json
+    assert (unsigned["security"], unsigned["AD"], unsigned["Answer"]) == ("insecure", False, [])
+    if rdtype != "OPENPGPKEY":
+        forged = (await client.get(asked.replace("cousins", "forged-cousins"))).json
+        assert (forged["Status"], forged["security"], forged["Answer"]) == (2, "bogus", [])
 
 
 async def test_a_bogus_name_has_no_records_but_a_reason(client: Client) -> None:

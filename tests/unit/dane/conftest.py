@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 import pytest
 import trio
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from trio.testing import MockClock
 
+from anchord.dane import certificate, path
+from anchord.dane.certificate import Contents
 from anchord.dane.check import Checker, Request
 from anchord.dane.lookup import Service
 from anchord.dane.names import host_from_text
@@ -66,6 +69,19 @@ def patient_clock() -> MockClock:
     So limits of time are crossed at once, and exactly, however slow the machine is.
     """
     return MockClock(autojump_threshold=QUIET)
+
+
+@pytest.fixture
+def signature_checks(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """One entry for each signature of a certificate that a walk has checked: what is laborious."""
+    checks: list[None] = []
+
+    def is_signed_by(subject: Contents, key: PublicKeyTypes | None) -> bool:
+        checks.append(None)
+        return certificate.is_signed_by(subject, key)
+
+    monkeypatch.setattr(path, "is_signed_by", is_signed_by)
+    return checks
 
 
 @pytest.fixture(scope="session")

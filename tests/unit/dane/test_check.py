@@ -88,6 +88,15 @@ async def test_a_check_ends_with_its_limit_however_many_addresses_hang(
     assert reasons.count("the whole check takes more than 60 seconds") == 3
 
 
+async def test_two_hundred_records_are_looked_at_and_the_last_one_may_fit() -> None:
+    others = "\n".join(f"_443._tcp.host TLSA 3 1 1 {number:064x}" for number in range(199))
+    plan = zone(f"host A 192.0.2.1\n{others}\n_443._tcp.host TLSA {RECORD}")
+    async with checker_over(plan) as checker:
+        check = await checker.verify(Request(service(HOST)), CHAIN.ders)
+    assert (check.result, len(check.records)) == (Result.MATCH, 200)
+    assert any("200 records" in warning for warning in check.warnings)
+
+
 async def test_no_more_addresses_are_used_than_the_limit_says() -> None:
     lines = "\n".join(f"host A 127.0.1.{last}" for last in range(MOST_ADDRESSES + 1))
     async with checker_over(zone(f"{lines}\n_443._tcp.host TLSA {RECORD}")) as checker:

@@ -6,6 +6,7 @@ import pytest
 import trio
 
 from anchord.dane import lint as lint_module
+from anchord.dane import summary
 from anchord.dane.check import Request
 from anchord.dane.handshake import Keys
 from anchord.dane.lint import lint
@@ -138,6 +139,14 @@ async def test_rule_71_records_at_the_mail_domain_in_place_of_its_host_are_an_er
     assert severity_of(findings, "the records must be there, not here") is ERROR
     here = await linted("3 1 1 leaf", starttls="smtp", more="host MX 10 host")
     assert severity_of(here, "not here") is None
+
+
+async def test_a_chain_that_is_too_long_to_be_shown_is_no_surprise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(summary, "SHOWN_OCTETS", 1000)
+    findings = await linted("3 1 1 leaf")
+    assert not findings
 
 
 async def test_no_records_at_all_are_a_hint() -> None:

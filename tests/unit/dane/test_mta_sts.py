@@ -231,6 +231,14 @@ async def test_a_header_without_end_is_not_swallowed() -> None:
     assert "no whole answer in HTTP" in found.reason
 
 
+async def test_a_policy_is_not_fetched_from_where_nothing_must_be_connected_to() -> None:
+    records = 'mta-sts A 192.168.0.1\n_mta-sts TXT "v=STSv1; id=7;"'
+    async with checker_over(Plan("z.lab", "a test", records=records), trust=ROOTS) as checker:
+        checker.prober.forbids = lambda address, _: f"{address} is not for us"
+        found = await mta_sts.find(checker, names.from_text("z.lab"))
+    assert found.reason == "its server at 192.168.0.1: 192.168.0.1 is not for us"
+
+
 async def test_no_policy_is_fetched_of_a_domain_that_takes_no_mail() -> None:
     plan = Plan("z.lab", "a test", records='@ MX 0 .\n_mta-sts TXT "v=STSv1; id=7;"')
     async with checker_over(plan) as checker:
