@@ -211,14 +211,15 @@ async def open_resolver(
     hosts: Callable[[Question], Answer | None] = lambda _: None,
     clock: Clock | None = None,
     evidence: Evidence | None = None,
+    **told: Any,
 ) -> AsyncIterator[Resolver]:
     """A resolver over these upstreams that trusts the world's root; `seconds` for each question.
 
-    `evidence` is what it has of the one before.
+    `told` are more settings. `evidence` is what it has of the one before.
     """
     zones = tuple(zones)
     anchors = anchors or trust_anchors(read(world.trust_anchors(), "lab"), negative)
-    settings = Settings(anchors, limits=limits or Limits(), timeout=seconds)
+    settings = Settings(anchors, limits=limits or Limits(), timeout=seconds, **told)
     special = SpecialNames(zone.domain for zone in zones)
     clock = clock or TrioClock(world.now, is_fixed)
     async with trio.open_nursery() as nursery:

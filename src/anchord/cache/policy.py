@@ -6,6 +6,7 @@ which grows where they come back (RFC 9520 section 3.2). What may be told when i
 want of anything better, is decided here, too (RFC 8767).
 """
 
+import math
 from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
@@ -50,6 +51,13 @@ FORGIVEN_AFTER = 300
 MIN_FAILURE_TTL = 1
 """Seconds for which a failure is kept even where its records have a TTL of 0 (RFC 9520 section
 3.2)."""
+
+RENEWED_FROM = 10
+"""What is in use is worth asking for anew in the last tenth of its time (as Unbound has it)."""
+
+SHORTEST_RENEWED = 10
+"""Seconds that its time must be for that: a tenth of less is no time to ask in, and whoever sets
+such TTLs wants to be asked."""
 
 STALE_TTL = 30
 """Seconds that a client may keep what is told although its time is over (RFC 8767 section 4)."""
@@ -137,6 +145,11 @@ def is_out_of_reach(answer: Answer) -> bool:
     flaws = answer.verdict.flaws
     codes = {flaw.code for flaw in flaws} | {ede.code for ede in answer.edes}
     return answer.verdict.status is Status.UNOBTAINABLE and codes <= _OUT_OF_REACH
+
+
+def renewal_due(expires_at: float, lifetime: float) -> float:
+    """From when what expires then, after so many seconds, is worth asking for anew if in use."""
+    return expires_at - lifetime / RENEWED_FROM if lifetime >= SHORTEST_RENEWED else math.inf
 
 
 def may_be_stale(question: Question, flags: ClientFlags) -> bool:

@@ -8,7 +8,6 @@ found, and kept for a while for whoever asks for what is `past`. Left out: who m
 past, and anything on disk.
 """
 
-import math
 from collections import OrderedDict
 
 from msgspec.structs import replace
@@ -17,14 +16,8 @@ from anchord.model.names import Name, is_at_or_below
 from anchord.model.question import Question
 from anchord.model.verdict import Answer, Checked
 
+from .policy import renewal_due
 from .sizes import SharedSizes, size_of
-
-RENEWED_FROM = 10
-"""An answer in use is worth asking for anew in the last tenth of its time (as Unbound has it)."""
-
-SHORTEST_RENEWED = 10
-"""Seconds for which an answer must have been kept for that: a tenth of less is no time to ask in,
-and whoever sets such TTLs wants to be asked."""
 
 
 class Entry:
@@ -51,9 +44,7 @@ class Entry:
     def __init__(self, answer: Answer, now: float, size: int) -> None:
         self.stored_at = now
         self.expires_at = now + answer.ttl
-        self.renew_at = math.inf
-        if answer.ttl >= SHORTEST_RENEWED:
-            self.renew_at = self.expires_at - answer.ttl / RENEWED_FROM
+        self.renew_at = renewal_due(self.expires_at, answer.ttl)
         self.recheck_at = now
         self.size = size
         self.answer = answer

@@ -5,18 +5,21 @@ cause, and those that are under way for it.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeVar
 
 import trio
+from msgspec.structs import replace
 
+from anchord.cache.policy import renewal_due
 from anchord.cache.zones import ZoneCache
 from anchord.dnssec.asking import Ask, Asking, AskZone, Context, Reply, Request, ZoneTrust
+from anchord.dnssec.limits import Budget
 from anchord.dnssec.trust import find_zone
 from anchord.model.clock import Clock
-from anchord.model.names import Name, is_at_or_below
+from anchord.model.names import Name, ancestors, is_at_or_below
 from anchord.model.question import Question
 from anchord.model.response import Response, Unanswered
 from anchord.model.verdict import Status
@@ -61,6 +64,21 @@ class KnownZones:
         """The deepest known zone at or above `name` whose proof still holds."""
         return self._cache.closest(name, self._clock.monotonic(), self._clock.wall())
 
+    def due(self, name: Name) -> ZoneTrust | None:
+        """The deepest known zone at or above `name` whose proof is worth renewing by now."""
+        return next((trust for trust, is_due in self._above(name) if is_due), None)
+
+    def lasting(self, name: Name) -> ZoneTrust | None:
+        """The deepest known zone at or above `name` whose proof is not yet worth renewing."""
+        return next((trust for trust, is_due in self._above(name) if not is_due), None)
+
+    def _above(self, name: Name) -> Iterator[tuple[ZoneTrust, bool]]:
+        now, wall = self._clock.monotonic(), self._clock.wall()
+        for zone in ancestors(name):
+            if known := self._cache.find(zone, now, wall):
+                trust, expires_at = known
+                yield trust, now >= renewal_due(expires_at, trust.expires_in)
+
     def put(self, trust: ZoneTrust) -> None:
         """Keep a zone while its proof holds."""
         if self._is_over:
@@ -83,6 +101,21 @@ class KnownZones:
         self.signing.flush(name)
         for zone in [zone for zone in self.signed if name is None or is_at_or_below(zone, name)]:
             del self.signed[zone]
+
+
+@dataclass(frozen=True, slots=True)
+class Renewing:
+    """The same memory for a walk that proves anew what is due: that it does not know."""
+
+    zones: KnownZones
+
+    def closest(self, name: Name) -> ZoneTrust | None:
+        """The deepest known zone at or above `name` that will hold for a while."""
+        return self.zones.lasting(name)
+
+    def put(self, trust: ZoneTrust) -> None:
+        """Keep a zone in place of what was known of it."""
+        self.zones.put(trust)
 
 
 @dataclass(slots=True)
@@ -132,6 +165,7 @@ class Driver:
         self._fetches: Flights[tuple[Question, Rung], Said] = Flights(nursery)
         self._guesses: Flights[Question, Said] = Flights(nursery)
         self._walks: Flights[tuple[Name, bool, Rung], ZoneTrust] = Flights(nursery)
+        self._renewals: Flights[Name, ZoneTrust] = Flights(nursery)
         self._turn = trio.Lock()
 
     def guess(self, questions: Iterable[Question], job: Job) -> None:
@@ -235,6 +269,18 @@ class Driver:
             return known
         walked = partial(self._answer, walk, first, job, is_certain=request.is_signer)
         return await self._walks.start(key, walked).wait()
+
+    def renew(self, trust: ZoneTrust, zones: KnownZones) -> bool:
+        """Prove a zone anew, and what is due above it; returns whether that is begun by this."""
+        if self._renewals.find(trust.zone):
+            return False
+        limits = self._context.limits
+        request = AskZone(trust.zone, Budget(limits), trust.status is Status.SECURE)
+        context = replace(self._context, zones=Renewing(zones))
+        walk = find_zone(request, context, self._clock.wall())
+        job = Job(Account(limits.upstream_queries))
+        self._renewals.start(trust.zone, partial(self.drive, walk, job))
+        return True
 
     def _send_along(self, questions: Iterable[Question], job: Job) -> None:
         """Send what will probably follow, unless it was guessed in time."""

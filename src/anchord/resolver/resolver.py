@@ -124,10 +124,10 @@ class Resolver:
             nursery,
             timeout=settings.timeout,
             ask=lambda question: self._answer(question, ClientFlags()),
-            keep=self._memory.keep,
+            keep=self._keep,
         )
         self._evidence = evidence
-        self._recalled = self._prefetches = 0
+        self._recalled = self._prefetches = self._renewals = 0
         signed = evidence.signed if evidence else ()
         self._inquiries = self._begin(dict.fromkeys(signed), Registries(signed))
 
@@ -231,6 +231,7 @@ class Resolver:
             "synthesized": self._deduction.synthesized,
             "from_chain": self._deduction.from_chain,
             "prefetches": self._prefetches,
+            "renewals": self._renewals,
             "recalled": self._recalled + self._inquiries.recalled,
             "zones": len(self._zone_cache),
             "upstream_queries": self._fetcher.queries,
@@ -277,11 +278,22 @@ class Resolver:
                 return stale
         return answer or await inquiries.wait(question, flags)
 
+    def _keep(self, question: Question, answer: Answer) -> None:
+        """Remembers what has come of a question; a chain that it has used is kept up, too."""
+        self._memory.keep(question, answer)
+        zones = self._inquiries.zones
+        if self._may_prefetch and (due := zones.due(question.holder)):
+            self._renewals += self._inquiries.driver.renew(due, zones)
+
     def _prefetch(self, question: Question) -> None:
         """Asks again for what is in use, before its time is over."""
-        if self._settings.prefetch and self._fetcher.may_guess:
+        if self._may_prefetch:
             self._prefetches += 1
             self._inquiries.flight(question)
+
+    @property
+    def _may_prefetch(self) -> bool:
+        return self._settings.prefetch and self._fetcher.may_guess
 
 
 def _needs_proof(special: SpecialAnswer, flags: ClientFlags) -> bool:
