@@ -1,6 +1,7 @@
 """Failures that come back, answers that are over, names in use, and flushes."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 import trio
@@ -401,7 +402,7 @@ async def test_a_name_in_use_is_asked_for_again_before_its_time_is_over() -> Non
     ids=["hardly in use", "not wanted", "too short a time"],
 )
 @in_fast_motion
-async def test_other_names_are_not(name: str, uses: int, settings: dict[str, bool]) -> None:
+async def test_other_names_are_not(name: str, uses: int, settings: dict[str, Any]) -> None:
     one = MemoryUpstream(honest(WORLD))
     async with open_resolver(WORLD, one, **settings) as resolver:
         ttl = (await ask(resolver, name)).ttl
