@@ -193,7 +193,10 @@ def _portable(folder: Path, port: int, upstream: Upstream) -> list[str]:
     return ["-c", _PORTABLE, *_anchord(folder, port, upstream)[2:]]
 
 
-_ENVIRONMENT = {"PYTHONPATH": str(Path(anchord.__file__).parents[1])}
+_ENVIRONMENT = {
+    "PYTHONPATH": str(Path(anchord.__file__).parents[1]),
+    "PYTHONDONTWRITEBYTECODE": "",  # an installed package is compiled
+}
 _VERSION = (sys.executable, "-m", "anchord", "--version")
 ANCHORD = Server("anchord", sys.executable, _anchord, _VERSION, _ENVIRONMENT)
 PORTABLE = Server("portable", sys.executable, _portable, _VERSION, _ENVIRONMENT)
