@@ -176,27 +176,27 @@ class Log(Struct, frozen=True, forbid_unknown_fields=True):
     """What the query log holds of a query."""
 
 
-QUAD9 = Upstream(
-    url="tls://dns10.quad9.net",
-    addresses=(
-        IpAddress("9.9.9.10"),
-        IpAddress("149.112.112.10"),
-        IpAddress("2620:fe::10"),
-        IpAddress("2620:fe::fe:10"),
-    ),
+_QUAD9 = (
+    IpAddress("9.9.9.10"),
+    IpAddress("149.112.112.10"),
+    IpAddress("2620:fe::10"),
+    IpAddress("2620:fe::fe:10"),
 )
-CLOUDFLARE = Upstream(
-    url="tls://one.one.one.one",
-    addresses=(
-        IpAddress("1.1.1.1"),
-        IpAddress("1.0.0.1"),
-        IpAddress("2606:4700:4700::1111"),
-        IpAddress("2606:4700:4700::1001"),
-    ),
+_CLOUDFLARE = (
+    IpAddress("1.1.1.1"),
+    IpAddress("1.0.0.1"),
+    IpAddress("2606:4700:4700::1111"),
+    IpAddress("2606:4700:4700::1001"),
 )
-DEFAULT_UPSTREAMS = (QUAD9, CLOUDFLARE)
-"""Two operators, so that the outage of one is survived. Neither filters, so that both say the same;
-what Quad9 leaves out at this address beside its filter is validation, which is done here."""
+DEFAULT_UPSTREAMS = (
+    Upstream(url="tls://dns10.quad9.net", addresses=_QUAD9),
+    Upstream(url="tls://one.one.one.one", addresses=_CLOUDFLARE),
+    Upstream(url="https://dns10.quad9.net/dns-query", addresses=_QUAD9),
+    Upstream(url="https://one.one.one.one/dns-query", addresses=_CLOUDFLARE),
+)
+"""Two operators, so that the outage of one is survived, each with a second way over HTTPS for
+networks that block port 853. Neither filters, so that both say the same; what Quad9 leaves out at
+this address beside its filter is validation, which is done here."""
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):

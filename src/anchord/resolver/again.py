@@ -4,7 +4,7 @@ An answer that could not be proven may be one upstream's fault: it strips signat
 an answer in its cache, it rewrites names. So the question is put once more, all ways side by side:
 
 - to the same upstream without CD: it may then try other authorities (RFC 6840 appendix B);
-- to each other upstream of the route.
+- to each other server of the route.
 
 The first answer that holds is taken. Where no upstream had an answer, all of them have been asked
 already, and only CD is left to change. Nothing is asked again where that would be wrong: a limit
@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from anchord.cache.policy import is_out_of_reach
 from anchord.model.verdict import Answer
 from anchord.upstream.base import Upstream
+from anchord.upstream.choice import host_of
 
 from .fetch import Rung
 
@@ -38,8 +39,12 @@ def may_be_better(answer: Answer) -> bool:
 def rungs(upstreams: Sequence[Upstream], answer: Answer) -> list[Rung]:
     """The other ways to ask the upstreams of a route, who are given in the order of trust."""
     same = next((u for u in upstreams if str(u) == answer.upstream), None)
-    others = [u for u in upstreams if u is not same] if answer.upstream else []
+    others: dict[str, Upstream] = {}
+    if answer.upstream:
+        for upstream in upstreams:
+            others.setdefault(host_of(str(upstream)), upstream)
+        others.pop(host_of(answer.upstream), None)
     return [
         Rung(same, checking_disabled=False),
-        *(Rung(upstream) for upstream in others[:MOST_OTHERS]),
+        *map(Rung, list(others.values())[:MOST_OTHERS]),
     ]

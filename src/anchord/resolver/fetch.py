@@ -33,10 +33,9 @@ from anchord.upstream.base import Upstream, UpstreamError
 from anchord.upstream.choice import (
     RESTING,
     Chooser,
-    Standing,
     Strategy,
     domain_of,
-    operator_of,
+    standing_of,
 )
 from anchord.wire.errors import FormError
 from anchord.wire.message import is_truncated, read_response, write_plain_query, write_query
@@ -104,7 +103,7 @@ class Fetcher:
         self._choosers = {
             route.domain: Chooser(
                 {
-                    upstream: Standing(operator_of(str(upstream)), upstream.counters.round_trip)
+                    upstream: standing_of(str(upstream), upstream.counters.round_trip)
                     for upstream in route.upstreams
                 },
                 strategy if route.is_general else Strategy.ORDERED,
@@ -141,14 +140,17 @@ class Fetcher:
             heard = await self._hedged(upstreams, hedge_after, ask, route)
             upstreams = [upstream for upstream in upstreams if upstream not in heard]
             hedge_after = math.inf
-            for said in sorted(heard.values(), key=_is_usable, reverse=True):
-                if isinstance(said, Response) and _is_usable(said):
+            answers = [said for said in heard.values() if isinstance(said, Response)]
+            for said in answers:
+                if said.rcode in USABLE:
                     return self._up_to_border(said, route)
-                edes += _reasons(said)
-                refusals += isinstance(said, Response)
-                blocked_by = blocker(said) if isinstance(said, Response) else ""
-                if blocked_by or refusals == MOST_REFUSALS:
-                    return Unanswered(question, tuple(edes), blocked_by=blocked_by)
+            edes += [ede for said in heard.values() for ede in _reasons(said)]
+            refusals += len(answers)
+            blocked_by = next(filter(None, map(blocker, answers)), "")
+            if blocked_by or refusals >= MOST_REFUSALS:
+                return Unanswered(question, tuple(edes), blocked_by=blocked_by)
+            if answers:  # by another way, the same server says the same
+                upstreams = self._choosers[route.domain].elsewhere(heard, upstreams)
         return Unanswered(question, tuple(edes))
 
     async def _hedged(

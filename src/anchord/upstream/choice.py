@@ -14,7 +14,9 @@ The rules of `fastest`:
    never banned: one that has fallen silent is asked again, with growing pauses, by a probe that
    nobody waits for, and is there again with its first answer. Probes also measure those that nobody
    uses. They name nothing.
-4. Where the answer takes longer than nineteen of twenty did, a second upstream of the same operator
+4. Two upstreams with one host are two ways to one server. The first of them that answers is the
+   one to be used and measured; the others are there for when it fails, and for hedges.
+5. Where the answer takes longer than nineteen of twenty did, a second upstream of the same operator
    may be asked beside the first (a hedge), within a budget.
 
 Seconds are the caller's clock's, handed in.
@@ -83,9 +85,13 @@ class Strategy(StrEnum):
 
 @dataclass(slots=True)
 class Standing:
-    """How one upstream does. `round_trip` is measured by its transport."""
+    """How one upstream does. `round_trip` is measured by its transport.
+
+    `operator` is who runs it, `host` the server that it is a way to.
+    """
 
     operator: str
+    host: str
     round_trip: RoundTrip
     failures: int = 0
     """Since it has last answered."""
@@ -171,11 +177,14 @@ class Chooser(Generic[Key]):
         if self._strategy is not Strategy.FASTEST or not good:
             return Plan(_first(good, ranked))
         self._hedges = min(self._hedges + HEDGES_PER_QUERY, MOST_HEDGES_AT_ONCE)
-        operator = self._operator(domain, good, now)
-        own = [key for key in good if self.standings[key].operator == operator]
+        first_ways = [key for key in good if self._is_first_way(key)]
+        operator = self._operator(domain, first_ways, now)
+        own = [key for key in first_ways if self.standings[key].operator == operator]
         best = self._drawn({key: self.standings[key].cost(now) for key in own})
-        hedge_after = self._hedge_after(best) if len(own) > 1 else math.inf
-        return Plan(_first([best, *own], ranked), hedge_after)
+        host = self.standings[best].host
+        other_ways = [key for key in good if self.standings[key].host == host and key != best]
+        hedge_after = self._hedge_after(best) if len(own) > 1 or other_ways else math.inf
+        return Plan(_first([best, *own, *other_ways], ranked), hedge_after)
 
     def ranked(self, now: float, avoided: Collection[Key] = ()) -> list[Key]:
         """All of them: those that answer first, and the best of them where that is measured."""
@@ -186,6 +195,11 @@ class Chooser(Generic[Key]):
             return key in avoided, not self.is_up(key, now), cost
 
         return sorted(self.standings, key=rank)
+
+    def elsewhere(self, asked: Iterable[Key], others: Iterable[Key]) -> list[Key]:
+        """Those of the others that lead to other servers than those that were asked."""
+        hosts = {self.standings[key].host for key in asked}
+        return [key for key in others if self.standings[key].host not in hosts]
 
     def is_up(self, key: Key, now: float) -> bool:
         """Whether it answers, as far as that is known."""
@@ -205,7 +219,11 @@ class Chooser(Generic[Key]):
         """Who is to be probed now; each is told once."""
         if self._strategy is not Strategy.FASTEST or len(self.standings) == 1:
             return []
-        due = [key for key, standing in self.standings.items() if now >= standing.probe_at]
+        due = [
+            key
+            for key, standing in self.standings.items()
+            if now >= standing.probe_at and (standing.failures or self._is_first_way(key))
+        ]
         for key in due:
             self.standings[key].probe_at = now + EXPLORE_EVERY
         return due
@@ -248,6 +266,16 @@ class Chooser(Generic[Key]):
                 drawn += self._chance.choices(list(left), weights)
         return min(drawn or costs, key=costs.__getitem__)
 
+    def _is_first_way(self, key: Key) -> bool:
+        """Whether none that stands before it leads to the same server, and answers."""
+        host = self.standings[key].host
+        for other, standing in self.standings.items():
+            if other == key:
+                return True
+            if standing.host == host and not standing.failures:
+                return False
+        raise KeyError(key)
+
     def _hedge_after(self, key: Key) -> float:
         round_trip = self.standings[key].round_trip
         if len(round_trip.recent) < MEASURED_ENOUGH:
@@ -255,10 +283,19 @@ class Chooser(Generic[Key]):
         return round_trip.quantile(HEDGED) + _SHORTEST
 
 
-def operator_of(url: str) -> str:
-    """Who runs the server of this URL: its address, or the last two labels of its host."""
-    host = urlsplit(url).hostname or url
-    return host if is_address(host) else ".".join(host.split(".")[-2:])
+def host_of(url: str) -> str:
+    """The server that an upstream's URL leads to, by whatever way."""
+    return urlsplit(url).hostname or url
+
+
+def standing_of(url: str, round_trip: RoundTrip) -> Standing:
+    """How the upstream of this URL stands at first.
+
+    Who runs it is known by the last two labels of its host, or by its address.
+    """
+    host = host_of(url)
+    operator = host if is_address(host) else ".".join(host.split(".")[-2:])
+    return Standing(operator, host, round_trip)
 
 
 def domain_of(name: Name) -> Name | None:

@@ -1,11 +1,12 @@
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from anchord.config.errors import ConfigError
 from anchord.config.load import Loaded, find, load
-from anchord.config.schema import CLOUDFLARE, QUAD9, Config, Upstream
+from anchord.config.schema import DEFAULT_UPSTREAMS, Config, Upstream
 
 ROOT = Path(__file__).parents[3]
 INTERFACE = ROOT.parent / "shared" / "INTERFACE.md"
@@ -32,10 +33,12 @@ def error_of(tmp_path: Path, text: str) -> str:
     return caught.value.one_line().removeprefix(f"{tmp_path}/anchord.toml:")
 
 
-def test_without_a_file_the_defaults_hold_with_two_operators_over_tls() -> None:
+def test_without_a_file_the_defaults_hold_two_operators_over_tls_then_over_https() -> None:
     loaded = load()
-    assert loaded == Loaded(Config(), None, (QUAD9, CLOUDFLARE), ())
-    assert all(upstream.url.startswith("tls://") for upstream in loaded.upstreams)
+    assert loaded == Loaded(Config(), None, DEFAULT_UPSTREAMS, ())
+    urls = [urlsplit(upstream.url) for upstream in loaded.upstreams]
+    assert [url.scheme for url in urls] == ["tls", "tls", "https", "https"]
+    assert [url.hostname for url in urls[:2]] == [url.hostname for url in urls[2:]]
     assert all(upstream.addresses for upstream in loaded.upstreams)
 
 
@@ -248,7 +251,7 @@ def test_upstream_on_the_command_line_takes_the_place_of_the_tables(tmp_path: Pa
     assert loaded.upstreams == (Upstream(url="tls://b.example"),)
     assert loaded.config.upstreams_of(loaded.config.zone[0]) == loaded.config.upstream
     assert load(file, upstreams=["tls://a.example"]).upstreams == loaded.config.upstream
-    assert load(file, upstreams=[QUAD9.url]).upstreams == (QUAD9,)
+    assert load(file, upstreams=[DEFAULT_UPSTREAMS[0].url]).upstreams == DEFAULT_UPSTREAMS[:1]
 
 
 @pytest.mark.parametrize(

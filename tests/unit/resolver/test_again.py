@@ -103,6 +103,12 @@ def test_the_same_upstream_is_asked_without_cd_and_two_others_with_it() -> None:
     ]
 
 
+def test_another_way_to_the_same_server_is_no_other_upstream() -> None:
+    ways = [MemoryUpstream(silent, f"https://{name}/dns-query") for name in ("one", "two")]
+    failed = answer(Status.BOGUS, EXPIRED, upstream="tls://two")
+    assert rungs([ONE, TWO, *ways], failed) == [Rung(TWO, checking_disabled=False), Rung(ONE)]
+
+
 def test_where_no_upstream_had_an_answer_only_cd_is_left_to_change() -> None:
     assert rungs([ONE, TWO], answer(Status.UNOBTAINABLE, edes=(REFUSED,))) == [
         Rung(None, checking_disabled=False)

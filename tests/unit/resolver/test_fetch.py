@@ -178,6 +178,19 @@ async def test_the_next_upstream_is_asked_where_one_fails(failure: Conduct) -> N
     assert (said.upstream, len(two.heard)) == ("tls://two", 1)
 
 
+async def test_a_server_that_refuses_is_not_asked_by_its_other_way() -> None:
+    one = upstream(failing)
+    same = MemoryUpstream(honest(WORLD), "https://one/dns-query")
+    said = await got(fetcher_of(one, same, good("two")))
+    assert (said.upstream, same.heard) == ("tls://two", [])
+
+
+async def test_a_server_that_cannot_be_reached_is_asked_by_its_other_way() -> None:
+    same = MemoryUpstream(honest(WORLD), "https://one/dns-query")
+    said = await got(fetcher_of(upstream(unreachable), same, good("two")))
+    assert said.upstream == "https://one/dns-query"
+
+
 async def test_as_configured_the_first_is_asked_first_and_alone() -> None:
     one, two = good("one"), good("two")
     fetcher = fetcher_of(one, two)

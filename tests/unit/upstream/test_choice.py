@@ -24,7 +24,7 @@ from anchord.upstream.choice import (
     Standing,
     Strategy,
     domain_of,
-    operator_of,
+    standing_of,
 )
 from anchord.upstream.pool import RoundTrip
 
@@ -43,7 +43,8 @@ def chooser(
 ) -> Chooser[str]:
     """Upstreams by name, each with its round trip; the operator is the name without its digit."""
     standings = {
-        name: Standing(name.rstrip("0123456789"), measured(each)) for name, each in seconds.items()
+        name: Standing(name.rstrip("0123456789"), name, measured(each))
+        for name, each in seconds.items()
     }
     for standing in standings.values():
         standing.probe_at = NOW + EXPLORE_EVERY
@@ -272,11 +273,11 @@ def test_what_nobody_uses_is_measured_now_and_then() -> None:
 
 
 def test_all_are_measured_at_once_in_the_beginning_but_for_an_only_one() -> None:
-    standings = {name: Standing(name, RoundTrip()) for name in "ab"}
+    standings = {name: Standing(name, name, RoundTrip()) for name in "ab"}
     of = Chooser(standings, Strategy.FASTEST, random.Random(7))
     assert of.to_probe(NOW) == ["a", "b"]
     assert of.to_probe(NOW) == []
-    only = Chooser({"a": Standing("a", RoundTrip())}, Strategy.FASTEST, random.Random(7))
+    only = Chooser({"a": Standing("a", "a", RoundTrip())}, Strategy.FASTEST, random.Random(7))
     assert only.to_probe(NOW) == []
 
 
@@ -332,6 +333,48 @@ def test_one_that_was_overtaken_in_silence_is_probed() -> None:
     assert of.to_probe(NOW + 1) == ["a1"]
 
 
+# ------------ fastest: two ways to one server ------------
+
+
+def two_ways() -> Chooser[str]:
+    """DoT and DoH to each of two servers, as in the defaults."""
+    urls = [
+        "tls://dns.a.example",
+        "tls://dns.b.test",
+        "https://dns.a.example",
+        "https://dns.b.test",
+    ]
+    standings = {url: standing_of(url, RoundTrip()) for url in urls}
+    return Chooser(standings, Strategy.FASTEST, random.Random(7))
+
+
+def test_the_second_way_is_neither_measured_nor_used_as_long_as_the_first_is_there() -> None:
+    of = two_ways()
+    assert of.to_probe(NOW) == ["tls://dns.a.example", "tls://dns.b.test"]
+    of.standings["tls://dns.a.example"].round_trip.measured(0.02)
+    of.standings["tls://dns.b.test"].round_trip.measured(0.02)
+    of.standings["https://dns.a.example"].round_trip.measured(0.001)
+    firsts = {first(of, number) for number in range(200)}
+    assert firsts == {"tls://dns.a.example", "tls://dns.b.test"}
+
+
+def test_the_second_way_is_the_hedge_of_the_first() -> None:
+    plan = two_ways().plan(domain(1), NOW)
+    assert plan.order[:2] == ("tls://dns.a.example", "https://dns.a.example")
+    assert plan.hedge_after == FIRST_HEDGE
+
+
+def test_where_853_is_blocked_the_second_way_is_used_and_the_first_probed() -> None:
+    of = two_ways()
+    for url in ("tls://dns.a.example", "tls://dns.b.test"):
+        fail(of, url)
+    assert of.to_probe(NOW) == ["https://dns.a.example", "https://dns.b.test"]
+    assert first(of, 1) == "https://dns.a.example"
+    assert of.to_probe(NOW + FIRST_PAUSE) == ["tls://dns.a.example", "tls://dns.b.test"]
+    of.standings["tls://dns.a.example"].answered(NOW + FIRST_PAUSE)
+    assert first(of, 1, NOW + FIRST_PAUSE) == "tls://dns.a.example"
+
+
 # ------------ Operators and domains ------------
 
 
@@ -348,7 +391,7 @@ def test_one_that_was_overtaken_in_silence_is_probed() -> None:
     ],
 )
 def test_an_operator_is_known_by_the_domain_of_the_host(url: str, operator: str) -> None:
-    assert operator_of(url) == operator
+    assert standing_of(url, RoundTrip()).operator == operator
 
 
 @pytest.mark.parametrize(
