@@ -53,9 +53,8 @@ class Memory:
 
     # ------------ Telling ------------
 
-    def fresh(self, question: Question) -> Entry | None:
+    def fresh(self, question: Question, now: float) -> Entry | None:
         """The answer whose time is not over; one in use is renewed when it nearly is."""
-        now = self._clock.monotonic()
         entry = self.answers.find(question, now)
         if entry is not None and now >= entry.renew_at and entry.uses > POPULAR:
             entry.renew_at = math.inf
@@ -110,6 +109,12 @@ class Memory:
         self.failures.put(question, kept, now)
         if past := self.answers.past(question, now):
             past.recheck_at = now + policy.RECHECK
+
+    def forgive(self) -> None:
+        """Forgets all failures: whatever they were, they may have been the network's of before."""
+        self.failures.flush()
+        for entry in self.answers.entries():
+            entry.recheck_at = entry.stored_at
 
     def flush(self, name: Name | None = None) -> int:
         """Forgets a name and what is below it, or everything; returns how many answers went."""

@@ -164,7 +164,7 @@ class Resolver:
         """The cache entry that `known` would tell now, if it would tell one."""
         if self._hosts(question) is not None or self._special.answer(question) is not None:
             return None
-        return self._memory.fresh(question)
+        return self._memory.fresh(question, self._clock.monotonic())
 
     def flush(self, name: Name | None = None) -> int:
         """Forget a name and what is below it, or everything; returns how many answers went.
@@ -210,6 +210,7 @@ class Resolver:
     def forget_network(self) -> None:
         """In another network, nothing that was learnt of upstreams holds."""
         self._fetcher.forget_network()
+        self._memory.forgive()
         for upstream in self.upstreams.values():
             upstream.forget_network()
 
@@ -247,9 +248,10 @@ class Resolver:
 
     def _known(self, question: Question, flags: ClientFlags) -> Known | None:
         """What there is to say without asking anybody."""
-        entry = self._memory.fresh(question)
+        now = self._clock.monotonic()
+        entry = self._memory.fresh(question, now)
         if entry is not None:
-            return Known(entry.aged(self._clock.monotonic()), entry)
+            return Known(entry.aged(now), entry)
         answer = self._deduction.answer(question, self._inquiries.context)
         answer = answer or self._memory.told_again(question, flags)
         return None if answer is None else Known(answer)

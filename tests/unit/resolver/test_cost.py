@@ -1,25 +1,32 @@
-"""What a cold question costs in calls: held against those that reading its responses takes.
+"""What an answer costs in calls: held against those that reading its responses takes.
 
-The upstream has its replies ready, so that only our own work is counted, trio's included. The ratio
-is as it was measured, with a tenth in hand; a change that raises it has to say what for.
+The upstream has its replies ready, so that only our own work is counted, trio's included. The
+ratios are as they were measured, with a tenth in hand; a change that raises one has to say what
+for.
 """
 
 import sys
 from functools import partial
 from types import FrameType
 
+import pytest
+
 from anchord.lab.plan import Plan
-from anchord.model.question import Question
+from anchord.model.question import ClientFlags, Question
 from anchord.model.verdict import Status
 from anchord.wire.message import read_response
 from support.counting import calls
-from support.lab import world_of
+from support.lab import question, world_of
 from support.walk import Heard, MemoryUpstream, ask, open_resolver, written
 
-WORLD = world_of(Plan("good.lab.", "signed"))
+WORLD = world_of(Plan("good.lab.", "signed", records="www A 192.0.2.1\nzz A 192.0.2.2"))
 
 NEW_ZONE = 18.5
 """Times the calls for reading the three responses of a new signed zone below a known TLD."""
+
+FRESH, DENIED, UNKNOWN = 0.33, 8.3, 1.25
+"""Times the calls for reading a denial: to tell what is remembered; to deny a name by records that
+came with another one; and to find that nothing is known of a name beside denied ones."""
 
 
 class Prepared:
@@ -64,3 +71,19 @@ async def test_a_question_in_a_new_zone() -> None:
     assert len(asked) == 3
     reading = sum(calls(partial(read_response, prepared.replies[each], each)) for each in asked)
     assert count / reading <= NEW_ZONE
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("www.good.lab", FRESH), ("ny.good.lab", DENIED), ("zz.good.lab", UNKNOWN)],
+)
+async def test_what_is_told_at_once(name: str, most: float) -> None:
+    prepared = Prepared()
+    async with open_resolver(WORLD, MemoryUpstream(prepared)) as resolver:
+        await ask(resolver, "www.good.lab")
+        await ask(resolver, "nx.good.lab")
+        asked, denied = question(name), question("nx.good.lab")
+        known = resolver.known(asked, ClientFlags())
+        assert (known is None) == (most == UNKNOWN)
+        reading = calls(partial(read_response, prepared.replies[denied], denied))
+        assert calls(partial(resolver.known, asked, ClientFlags())) / reading <= most

@@ -361,6 +361,23 @@ async def test_who_keeps_the_upstream_from_us_cannot_downgrade_a_signed_name() -
         assert told.count(Status.SECURE) == 144
 
 
+@in_fast_motion
+async def test_in_another_network_everybody_is_asked_again() -> None:
+    conduct, one = both(always(rcodes.SERVFAIL))
+    async with open_resolver(WORLD, one, serve_stale=DAY) as resolver:
+        await ask(resolver, "loose.lab")
+        conduct.now = honest(WORLD)
+        await ask(resolver, "good.lab")
+        conduct.now = unreachable
+        await trio.sleep(TTL)
+        assert codes(await ask(resolver, "good.lab")) == [3]
+        await ask(resolver, "www.loose.lab")
+        conduct.now = honest(WORLD)
+        resolver.forget_network()
+        for name in ("good.lab", "www.loose.lab", "loose.lab"):
+            assert codes(await ask(resolver, name)) == []
+
+
 # ------------ Names in use ------------
 
 
