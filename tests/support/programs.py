@@ -62,7 +62,8 @@ def skip_unless_installed(*programs: str) -> None:
 
 def skip_unless_bindable(address: str, port: int) -> None:
     """Skips where the address and port cannot be had: port 53 is the administrator's."""
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))

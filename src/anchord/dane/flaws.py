@@ -19,6 +19,9 @@ class Failure(StrEnum):
     TLSA_INVALID = "tlsa-invalid"
     DNSSEC_INVALID = "dnssec-invalid"
     VALIDATION_FAILURE = "validation-failure"
+    STS_POLICY_FETCH_ERROR = "sts-policy-fetch-error"
+    STS_POLICY_INVALID = "sts-policy-invalid"
+    STS_WEBPKI_INVALID = "sts-webpki-invalid"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,10 @@ from anchord.net.tls import TlsChannel
 
 from .certificate import Certificate
 from .check import Checker
-from .flaws import Flaw
+from .flaws import Failure, Flaw
 from .lookup import FLAGS, data_of, failure_of, find_host
 from .names import first_match, stands_for, to_host
-from .probe import Presented, Target, Unreachable
+from .probe import Presented, Target
 from .results import CheckResult, MtaSts, Policy
 from .starttls.dialogue import NonsenseError, in_words
 
@@ -47,15 +47,15 @@ LONGEST_AGE = 31_557_600
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a domain says of MTA-STS and TLSRPT. Without a `policy`, `reason` says why.
+    """What a domain says of MTA-STS and TLSRPT.
 
-    `announced` are the fields of the TXT record, none where there is none.
+    `announced` are the fields of the TXT record, none where there is none. `policy` is a Flaw where
+    one is announced and cannot be had or used, and None where there is none to be had.
     """
 
     announced: Mapping[str, str]
     status: Status
-    policy: "StsPolicy | None"
-    reason: str
+    policy: "StsPolicy | Flaw | None"
     reports: tuple[str, ...]
     reports_status: Status
 
@@ -71,18 +71,10 @@ async def find(
     announced = _record(texts, "v=STSv1")
     texts, reports_status = await _texts(checker, domain, b"_smtp", b"_tls")
     reports = _record(texts, "v=TLSRPTv1").get("rua", "")
-    had: StsPolicy | str = "none is announced"
-    if status.is_failure:
-        had = "the record that announces a policy cannot be had"
-    if announced:
-        had = "it is not asked for, since there is no MX host to deliver to"
-    if announced and takes_mail:
-        had = await _fetch(checker, domain, port)
     return Found(
         announced=announced,
         status=status,
-        policy=had if isinstance(had, StsPolicy) else None,
-        reason=had if isinstance(had, str) else "",
+        policy=await _fetch(checker, domain, port) if announced and takes_mail else None,
         reports=tuple(filter(None, (one.strip() for one in reports.split(",")))),
         reports_status=reports_status,
     )
@@ -90,7 +82,8 @@ async def find(
 
 def beside(found: Found, dane: Policy, hosts: Sequence[CheckResult]) -> MtaSts:
     """The same for people and programs, beside what DANE says of the domain and its hosts."""
-    policy = found.policy
+    policy = found.policy if isinstance(found.policy, StsPolicy) else None
+    flaw = found.policy if isinstance(found.policy, Flaw) else None
     return MtaSts(
         found=bool(found.announced),
         security=found.status.word,
@@ -98,12 +91,21 @@ def beside(found: Found, dane: Policy, hosts: Sequence[CheckResult]) -> MtaSts:
         mode=policy.mode if policy else "",
         mx=policy.mx if policy else (),
         max_age=policy.max_age if policy else None,
-        reason=found.reason,
+        reason=flaw.text if flaw else "" if policy else _why_none(found),
+        failure=flaw.failure if flaw else "",
         allows=_allowed(policy, hosts) if policy else (),
         may_apply=bool(found.announced) and dane is Policy.NONE,
         reports=found.reports,
         reports_security=found.reports_status.word,
     )
+
+
+def _why_none(found: Found) -> str:
+    if found.announced:
+        return "it is not asked for, since there is no MX host to deliver to"
+    if found.status.is_failure:
+        return "the record that announces a policy cannot be had"
+    return "none is announced"
 
 
 def _allowed(policy: "StsPolicy", hosts: Sequence[CheckResult]) -> tuple[str, ...]:
@@ -161,42 +163,48 @@ _PATTERN = re.compile(r"(\*\.)?[A-Za-z0-9_.-]{1,253}", re.ASCII)
 """A host, or a wildcard for its siblings."""
 
 
-async def _fetch(checker: Checker, domain: Name, port: int) -> StsPolicy | str:
+async def _fetch(checker: Checker, domain: Name, port: int) -> StsPolicy | Flaw:
     """The policy, or why it is not to be had (RFC 8461 section 3.3)."""
     try:
         server = names.join([b"mta-sts", *names.labels(domain)])
     except ValueError:
-        return "its server's name would be too long"
+        return _unfetched("its server's name would be too long")
     host = await find_host(checker.resolver, server)
     if not host.addresses:
-        return f"its server: {host.reason}"
+        return _unfetched(f"its server: {host.reason}")
     limit = checker.prober.limits.check
     with trio.move_on_after(limit):
-        return await _fetch_from(checker, host.addresses, server, port)
-    return f"its server takes more than {limit:g} seconds"
+        return await _fetch_from(checker, host.addresses[:MOST_ADDRESSES], server, port)
+    return _unfetched(f"its server takes more than {limit:g} seconds")
 
 
 async def _fetch_from(
     checker: Checker, addresses: Sequence[str], server: Name, port: int
-) -> StsPolicy | str:
-    reason = ""
-    for address in addresses[:MOST_ADDRESSES]:
+) -> StsPolicy | Flaw:
+    """From the first address that has it; else why the last one has not."""
+    flaw = _unfetched("its server has no address")
+    for address in addresses:
         target = Target(address, port, to_host(server))
-        asked = partial(_ask, checker, to_host(server))
-        found = await checker.prober.at(target, asked)
+        found = await checker.prober.at(target, partial(_ask, checker, to_host(server)))
         if isinstance(found, StsPolicy):
             return found
-        reason = f"its server at {address}: {found.reason}"
-    return reason
+        if not isinstance(found, Flaw):
+            found = _unfetched(found.reason)
+        flaw = Flaw(f"its server at {address}: {found.text}", found.failure)
+    return flaw
+
+
+def _unfetched(text: str) -> Flaw:
+    return Flaw(text, Failure.STS_POLICY_FETCH_ERROR)
 
 
 async def _ask(
     checker: Checker, server: str, channel: TlsChannel | None, presented: Presented
-) -> StsPolicy | Unreachable:
+) -> StsPolicy | Flaw:
     """The policy out of a connection whose server PKIX vouches for."""
     assert channel is not None
     if flaw := _pkix_flaw(checker, server, presented, checker.now()):
-        return Unreachable(f"PKIX is not valid: {flaw.text}")
+        return Flaw(f"PKIX is not valid: {flaw.text}", Failure.STS_WEBPKI_INVALID)
     client = h11.Connection(h11.CLIENT)
     headers = [("Host", server), ("Accept", "text/plain"), ("Connection", "close")]
     request = h11.Request(method="GET", target=PATH, headers=headers)
@@ -207,15 +215,15 @@ async def _ask(
         raise NonsenseError(_NO_HTTP) from None
     media_type = dict(response.headers).get(b"content-type", b"").partition(b";")[0].strip()
     if response.status_code != 200:  # nor are redirections followed
-        return Unreachable(f"it answers with status {response.status_code}")
+        return _unfetched(f"it answers with status {response.status_code}")
     if media_type.lower() != b"text/plain":
-        return Unreachable(f"it is of type {in_words(media_type)}, not text/plain")
+        return _unfetched(f"it is of type {in_words(media_type)}, not text/plain")
     try:
         return read_policy(body.decode())
     except UnicodeDecodeError:
-        return Unreachable("the policy is no text")
+        return Flaw("the policy is no text", Failure.STS_POLICY_INVALID)
     except ValueError as error:
-        return Unreachable(f"the policy cannot be used: {error}")
+        return Flaw(f"the policy cannot be used: {error}", Failure.STS_POLICY_INVALID)
 
 
 def _pkix_flaw(checker: Checker, server: str, presented: Presented, now: datetime) -> Flaw | None:
@@ -291,7 +299,7 @@ def warnings(sts: MtaSts, hosts: Sequence[CheckResult]) -> list[str]:
         return found
     if sts.security != Status.SECURE.word:
         found.append("MTA-STS is announced by an unsigned record, which an attacker can leave out")
-    if sts.reason:
+    if sts.failure:
         found.append("the policy of MTA-STS cannot be had, as if there were none")
     elif sts.mode == "enforce":
         left_out = [one.host for one in hosts if not any(stands_for(p, one.host) for p in sts.mx)]

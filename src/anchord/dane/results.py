@@ -185,9 +185,10 @@ class MtaSts:
     """What is known of MTA-STS (RFC 8461) and TLSRPT (RFC 8460).
 
     `found`: a policy is announced, by a record with this `security` and `id`. `mode`, `mx` and
-    `max_age` (seconds) are the policy's; without one `reason` says why. `allows` are the MX hosts
-    that the policy and PKIX together let through, whatever DANE says. `may_apply` tells whether
-    MTA-STS has a say beside DANE: it never overrides it. `reports` are where TLSRPT sends reports.
+    `max_age` (seconds) are the policy's; without one `reason` says why, and `failure` is TLSRPT's
+    word for what went wrong. `allows` are the MX hosts that the policy and PKIX together let
+    through, whatever DANE says. `may_apply` tells whether MTA-STS has a say beside DANE: it never
+    overrides it. `reports` are where TLSRPT sends reports.
     """
 
     found: bool
@@ -197,6 +198,7 @@ class MtaSts:
     mx: tuple[str, ...]
     max_age: int | None
     reason: str
+    failure: str
     allows: tuple[str, ...]
     may_apply: bool
     reports: tuple[str, ...]

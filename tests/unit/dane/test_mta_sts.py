@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from anchord.dane import check_domain, mta_sts
+from anchord.dane.flaws import Flaw
 from anchord.dane.mta_sts import LONGEST_POLICY, StsPolicy, read_policy
 from anchord.dane.pkix import Trust
 from anchord.dane.results import Policy, Result
@@ -68,7 +69,7 @@ def test_without_dane_mta_sts_may_apply(results: Results) -> None:
 
 async def test_a_policy_that_leaves_out_an_mx_host_is_warned_of() -> None:
     policy = read_policy(POLICY.decode())
-    found = mta_sts.Found({"id": "1"}, Status.SECURE, policy, "", (), Status.SECURE)
+    found = mta_sts.Found({"id": "1"}, Status.SECURE, policy, (), Status.SECURE)
     plan = Plan("z.lab", "a test", records="@ MX 10 other\nother A 127.0.0.1")
     async with checker_over(plan) as checker:
         mail = await check_domain(checker, names.from_text("z.lab"), port=1)
@@ -160,6 +161,11 @@ async def fetched(
     return found, [one for one in asked if one]
 
 
+def flaw_of(found: mta_sts.Found) -> Flaw:
+    assert isinstance(found.policy, Flaw)
+    return found.policy
+
+
 def reply(body: bytes, head: bytes = OK) -> bytes:
     return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
 
@@ -177,40 +183,46 @@ async def test_a_policy_without_a_length_ends_with_the_connection() -> None:
         await tls.send_all(OK + b"\r\n" + POLICY)
 
     found, _ = await fetched(close)
-    assert found.policy is not None
+    assert found.policy == read_policy(POLICY.decode())
+
+
+FETCH, INVALID = "sts-policy-fetch-error", "sts-policy-invalid"
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("answer", "reason", "failure"),
     [
-        (reply(b"", b"HTTP/1.1 301 Moved\r\nLocation: https://z.lab/\r\n"), "status 301"),
-        (reply(POLICY, b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\n"), "status 404"),
-        (reply(POLICY, b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"), "text/html"),
-        (reply(POLICY, b"HTTP/1.1 200 OK\r\n"), "not text/plain"),
-        (reply(b"\xff\xfe"), "no text"),
-        (reply(b"nothing"), "its version is not STSv1"),
-        (reply(POLICY)[:-20], "no whole answer in HTTP"),
-        (b"220 mail.example ESMTP\r\n", "no whole answer in HTTP"),
-        (b"", "no whole answer in HTTP"),
-        (OK + b"Content-Length: 65537\r\n\r\n" + b"x" * (LONGEST_POLICY + 1), "more than 65536"),
+        (reply(b"", b"HTTP/1.1 301 Moved\r\nLocation: https://z.lab/\r\n"), "status 301", FETCH),
+        (reply(POLICY, b"HTTP/1.1 404 No\r\nContent-Type: text/plain\r\n"), "status 404", FETCH),
+        (reply(POLICY, b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"), "text/html", FETCH),
+        (reply(POLICY, b"HTTP/1.1 200 OK\r\n"), "not text/plain", FETCH),
+        (reply(b"\xff\xfe"), "no text", INVALID),
+        (reply(b"nothing"), "its version is not STSv1", INVALID),
+        (reply(POLICY)[:-20], "no whole answer in HTTP", FETCH),
+        (b"220 mail.example ESMTP\r\n", "no whole answer in HTTP", FETCH),
+        (b"", "no whole answer in HTTP", FETCH),
+        (reply(b"x" * (LONGEST_POLICY + 1)), "more than 65536", FETCH),
     ],
 )
-async def test_a_policy_that_is_not_to_be_had_says_why(answer: bytes, reason: str) -> None:
-    found, _ = await fetched(answer)
-    assert found.policy is None
-    assert reason in found.reason
-    assert found.reason.startswith("its server at 127.0.0.1: ")
+async def test_rule_63_a_policy_that_is_not_to_be_had_says_why_in_the_words_of_reports(
+    answer: bytes, reason: str, failure: str
+) -> None:
+    flaw = flaw_of((await fetched(answer))[0])
+    assert reason in flaw.text
+    assert flaw.text.startswith("its server at 127.0.0.1: ")
+    assert flaw.failure == failure
 
 
 async def test_nothing_is_asked_of_a_server_that_pkix_does_not_vouch_for() -> None:
     found, asked = await fetched(reply(POLICY), trust=NO_TRUST)
-    assert "PKIX is not valid" in found.reason
+    assert "PKIX is not valid" in flaw_of(found).text
+    assert flaw_of(found).failure == "sts-webpki-invalid"
     assert asked == []
 
 
 async def test_a_server_without_an_address_is_told() -> None:
     found, _ = await fetched(reply(POLICY), records="@ A 127.0.0.1")
-    assert found.reason == "its server: mta-sts.z.lab. does not exist"
+    assert flaw_of(found).text == "its server: mta-sts.z.lab. does not exist"
 
 
 async def test_a_policy_that_never_ends_costs_its_limit(patient_clock: MockClock) -> None:
@@ -222,13 +234,13 @@ async def test_a_policy_that_never_ends_costs_its_limit(patient_clock: MockClock
 
     began = patient_clock.current_time()
     found, _ = await fetched(crawl)
-    assert "takes more than 4 seconds" in found.reason
+    assert "takes more than 4 seconds" in flaw_of(found).text
     assert patient_clock.current_time() - began == pytest.approx(4, abs=0.1)
 
 
 async def test_a_header_without_end_is_not_swallowed() -> None:
     found, _ = await fetched(b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 100_000)
-    assert "no whole answer in HTTP" in found.reason
+    assert "no whole answer in HTTP" in flaw_of(found).text
 
 
 async def test_a_policy_is_not_fetched_from_where_nothing_must_be_connected_to() -> None:
@@ -236,11 +248,12 @@ async def test_a_policy_is_not_fetched_from_where_nothing_must_be_connected_to()
     async with checker_over(Plan("z.lab", "a test", records=records), trust=ROOTS) as checker:
         checker.prober.forbids = lambda address, _: f"{address} is not for us"
         found = await mta_sts.find(checker, names.from_text("z.lab"))
-    assert found.reason == "its server at 192.168.0.1: 192.168.0.1 is not for us"
+    assert flaw_of(found).text == "its server at 192.168.0.1: 192.168.0.1 is not for us"
 
 
 async def test_no_policy_is_fetched_of_a_domain_that_takes_no_mail() -> None:
     plan = Plan("z.lab", "a test", records='@ MX 0 .\n_mta-sts TXT "v=STSv1; id=7;"')
     async with checker_over(plan) as checker:
-        found = await mta_sts.find(checker, names.from_text("z.lab"), takes_mail=False)
-    assert "not asked for" in found.reason
+        mail = await check_domain(checker, names.from_text("z.lab"))
+    assert (mail.mta_sts.found, mail.mta_sts.failure) == (True, "")
+    assert "not asked for" in mail.mta_sts.reason

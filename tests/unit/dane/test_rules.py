@@ -14,13 +14,14 @@ import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from anchord.dane import names as dane_names
 from anchord.dane import tlsa
 from anchord.dane.certificate import Certificate
 from anchord.dane.check import Request
 from anchord.dane.handshake import Keys, client_context
-from anchord.dane.lookup import Found, find
+from anchord.dane.lookup import Found, failure_of, find
 from anchord.dane.match import Judgement, judge
 from anchord.dane.pkix import Trust
 from anchord.dane.results import Policy, Result
@@ -33,7 +34,8 @@ from anchord.lab.plan import Plan
 from anchord.lab.servers import serve_plain
 from anchord.lab.services import Service as LabService
 from anchord.lab.services import context_of, start_service
-from anchord.model import names
+from anchord.model import names, rdtypes
+from anchord.model.question import ClientFlags, Question
 from anchord.upstream.build import build_upstreams
 from anchord.upstream.url import parse
 from support.dane import (
@@ -45,6 +47,7 @@ from support.dane import (
     service,
     world_of_now,
 )
+from support.programs import skip_unless_bindable
 
 from .conftest import Results
 
@@ -102,6 +105,17 @@ def test_rule_03_nothing_is_connected_to_where_the_look_up_fails(
     assert check.addresses == ()
     assert check.chain == ()
     assert check.extended_dns_errors
+
+
+@pytest.mark.parametrize("signed", [True, False])
+async def test_rule_03_only_success_and_proven_absence_are_answers(*, signed: bool) -> None:
+    async with checker_over(zone("host A 127.0.0.1", signed=signed)) as checker:
+        answer = await checker.resolver.resolve(
+            Question(names.from_text(HOST), rdtypes.A), ClientFlags(dnssec_ok=True)
+        )
+    outcomes = {code: failure_of(replace(answer, rcode=code)) for code in range(24)}
+    assert [code for code, outcome in outcomes.items() if outcome is None] == [0, 3]
+    assert set(outcomes.values()) == {None, Result.UNREACHABLE}
 
 
 async def test_rule_05_an_unsigned_host_is_not_asked_for_tlsa() -> None:
@@ -196,6 +210,16 @@ async def test_rule_15_a_verdict_lives_as_long_as_the_shortest_ttl(
     plan = zone(f"host {address} A 127.0.0.1\n_443._tcp.host {records} TLSA {RECORD}")
     found = await found_in(plan)
     assert 0 < found.ttl <= 60
+
+
+@pytest.mark.parametrize("rdtype", ["A", "TLSA", "DNSKEY"])
+async def test_rule_15_a_verdict_ends_with_the_first_signature_that_it_rests_on(
+    rdtype: str,
+) -> None:
+    plan = zone(f"host A 127.0.0.1\n_443._tcp.host TLSA {RECORD}", f"expires-in 40 {rdtype}")
+    found = await found_in(plan)
+    assert found.outcome is None
+    assert 0 < found.ttl <= 40
 
 
 def test_rule_16_a_host_is_one_name_however_it_is_written() -> None:
@@ -470,6 +494,24 @@ async def test_rule_48_the_worst_of_the_addresses_that_were_reached_is_the_resul
     assert await _two_addresses("good") is Result.MATCH
     assert await _two_addresses("self-signed") is Result.MISMATCH
     assert await _two_addresses("") is Result.MATCH
+
+
+async def test_rule_48_addresses_of_both_families_are_checked() -> None:
+    skip_unless_bindable("::1", 0)
+    async with trio.open_nursery() as nursery:
+        chain, other = CHAINS["good"](HOST), CHAINS["self-signed"](HOST)
+        port = await start_service(nursery, LabService(chain, {}))
+        await start_service(nursery, LabService(other, {}), address="::1", port=port)
+        record = record_of("3 1 1 leaf", chain)
+        plan = zone(f"host A 127.0.0.1\nhost AAAA ::1\n_{port}._tcp.host TLSA {record}")
+        async with checker_over(plan) as checker:
+            check = await checker.check(Request(service(HOST, port)))
+        nursery.cancel_scope.cancel()
+    assert {one.address: one.result for one in check.addresses} == {
+        "127.0.0.1": Result.MATCH,
+        "::1": Result.MISMATCH,
+    }
+    assert check.result is Result.MISMATCH
 
 
 async def test_rule_49_both_certificates_of_a_server_are_checked_where_that_is_asked() -> None:
