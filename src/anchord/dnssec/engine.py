@@ -77,6 +77,8 @@ def validate(response: Response, work: Work) -> Asking[Answer]:
 
 def _judge_alias(alias: Alias, response: Response, work: Work) -> Asking[Part]:
     """A CNAME by itself; or the DNAME that it follows from (RFC 6672 section 5.3.1)."""
+    if work.budget.exhausted:
+        return _given_up(alias.cname.name, work)
     if alias.dname is None:
         part = yield from judge_rrset(alias.cname, response, work)
         if alias.contradicts and part.status is Status.BOGUS:
@@ -92,6 +94,8 @@ def _judge_alias(alias: Alias, response: Response, work: Work) -> Asking[Part]:
 
 def _judge_ending(story: Story, response: Response, work: Work) -> Asking[Part]:
     match story.ending:
+        case _ if work.budget.exhausted:
+            return _given_up(story.name, work)
         case Ending.DATA:
             if story.alias:
                 return (yield from _judge_alias(story.alias, response, work))
@@ -108,13 +112,16 @@ def _judge_ending(story: Story, response: Response, work: Work) -> Asking[Part]:
             return replace(part, rcode=rcodes.YXDOMAIN)
         case Ending.LOOP:
             return Part(Status.SECURE)  # there is nothing more to judge
-        case Ending.OPEN if limit := work.budget.exhausted:
-            return Part(Status.BOGUS, flaws=(limit_flaw(limit, story.name),))
         case Ending.OPEN:
             return Part(Status.UNOBTAINABLE)  # until it is asked for
         case _:
             is_name_error = story.ending is Ending.NAME_ERROR
             return (yield from judge_denial(story.name, is_name_error, response, work))
+
+
+def _given_up(name: Name, work: Work) -> Part:
+    """What is not looked into any more, since the whole is past a limit."""
+    return Part(Status.BOGUS, flaws=(limit_flaw(work.budget.exhausted, name),))
 
 
 # ------------ The answer ------------

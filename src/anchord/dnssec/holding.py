@@ -12,7 +12,7 @@ from anchord.model.names import Name
 from anchord.model.response import Response, RRset
 from anchord.model.verdict import Flaw, Status
 from anchord.wire.errors import FormError
-from anchord.wire.rdata import read_rrsig
+from anchord.wire.rdata import read_signer
 
 from . import claims
 from .asking import Asking, Work, ZoneTrust, ask_zone
@@ -65,7 +65,7 @@ def signers_of(rrset: RRset) -> set[Name]:
     found = set()
     for rdata in rrset.signatures:
         try:
-            found.add(read_rrsig(rdata).signer)
+            found.add(read_signer(rdata))
         except FormError:
             continue
     return found

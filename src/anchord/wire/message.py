@@ -277,8 +277,9 @@ def find_option(wire: bytes, code: int) -> bytes | None:
 
     A reply that cannot be read holds none: whoever reads it will say what is wrong.
     """
-    if code.to_bytes(2) not in wire:
-        return None
+    opt_at = wire.find(_OPT_START)
+    if opt_at < 0 or wire.find(code.to_bytes(2), opt_at) < 0:
+        return None  # most have none, and need not be read for that
     _, _, questions, *counts = _HEADER.unpack_from(wire)
     known: Known = {}
     position = HEADER
@@ -295,6 +296,9 @@ def find_option(wire: bytes, code: int) -> bytes | None:
         pass
     return None
 
+
+_OPT_START = ROOT + rdtypes.OPT.to_bytes(2)
+"""The owner and the type of an OPT record (RFC 6891 section 6.1.2)."""
 
 _Key: TypeAlias = tuple[Name, int, int | None]
 """A name, a type, and for RRSIGs the type that they cover."""

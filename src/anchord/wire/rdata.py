@@ -167,6 +167,12 @@ def read_rrsig(rdata: bytes) -> Rrsig:
     )
 
 
+def read_signer(rdata: bytes) -> Name:
+    """The signer's name of an RRSIG alone. Raises FormError."""
+    signer, _ = read_name(rdata, _RRSIG_HEAD.size, len(rdata))
+    return signer.lower()
+
+
 def read_nsec(rdata: bytes) -> Nsec:
     """Raises FormError."""
     next_name, end = read_name(rdata, 0, len(rdata))

@@ -250,6 +250,24 @@ def test_a_query_can_ask_how_long_the_connection_is_kept(*, is_padded: bool) -> 
             assert len(asking) % 128 == 0
 
 
+def test_an_option_is_found_wherever_the_record_for_it_stands() -> None:
+    kept, padding = options.write_option(11, b"\0\x64"), options.write_option(12, b"\0\x0b")
+    address = record(WWW, 1, b"\0\0\x29\x0b")
+    for edns in (kept, kept + padding, padding + kept):
+        whole = reply(address, additional=(opt(edns), address))
+        assert find_option(whole, 11) == b"\0\x64"
+        assert find_option(whole, 10) is None
+
+
+def test_no_option_is_found_in_what_only_looks_like_one() -> None:
+    looks = options.write_option(11, b"\0\x64")
+    assert find_option(reply(), 11) is None
+    assert find_option(reply(additional=(opt(b""),)), 11) is None
+    assert find_option(reply(additional=(opt(options.write_option(12, looks)),)), 11) is None
+    assert find_option(reply(additional=(record(WWW, 16, b"\0\0\x29" + looks),)), 11) is None
+    assert find_option(reply(additional=(opt(looks),))[:-1], 11) is None
+
+
 def test_a_query_without_edns_cannot_ask_that() -> None:
     query = write_plain_query(QUESTION)
     assert with_keepalive(query) == query

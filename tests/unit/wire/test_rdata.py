@@ -14,6 +14,7 @@ from anchord.wire.rdata import (
     read_nsec,
     read_nsec3,
     read_rrsig,
+    read_signer,
     read_soa,
     read_target,
     read_types,
@@ -58,6 +59,7 @@ def test_the_flags_of_a_dnskey() -> None:
         (read_dnskey, b"\x01\x01\x03\x08"),
         (read_ds, b"\x12\x34\x08\x02"),
         (read_rrsig, bytes(18) + b"\0"),
+        (read_signer, bytes(18) + b"\0"),
         (read_nsec, b"\0"),
         (read_nsec3, b"\x01\0\0\0\0\x01x"),
         (read_soa, b"\0\0" + bytes(20)),
@@ -71,6 +73,11 @@ def test_rdata_that_end_too_early_are_a_form_error(
     for length in range(len(shortest)):
         with pytest.raises(FormError):
             reader(shortest[:length])
+
+
+def test_the_signer_is_the_same_read_by_itself() -> None:
+    signed = bytes(range(18)) + EXAMPLE.upper() + b"signature"
+    assert read_signer(signed) == read_rrsig(signed).signer == EXAMPLE
 
 
 @pytest.mark.parametrize(
