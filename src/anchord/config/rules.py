@@ -41,8 +41,6 @@ NOT_BUILT: dict[Path, object] = {
     ("dnssec", "auto_update"): False,
     ("dnssec", "key_tag_signal"): False,
     ("dnssec", "sentinel"): False,
-    ("cache", "serve_stale"): "0s",
-    ("cache", "prefetch"): False,
     ("log", "queries"): False,
     ("log", "fields"): [],
 }
