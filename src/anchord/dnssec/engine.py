@@ -128,7 +128,10 @@ def _given_up(name: Name, work: Work) -> Part:
 
 
 def _assemble(heard: list[Response], parts: list[Part], edes: list[Ede], work: Work) -> Answer:
-    """The parts together. A failure keeps the records as they came, for clients that check."""
+    """The parts together. A failure keeps the records as they came, for clients that check.
+
+    Of denials it keeps no more than are looked at: whoever sends more of them means no good.
+    """
     first, last = heard[0], heard[-1]
     status = weakest(*(part.status for part in parts))
     flaws = [flaw for part in parts if part.status is status for flaw in part.flaws]
@@ -139,9 +142,8 @@ def _assemble(heard: list[Response], parts: list[Part], edes: list[Ede], work: W
     verdict = Verdict(status, tuple(dict.fromkeys(flaws)), tuple(chain.values()))
     if status.is_failure:
         answer = _as_they_came([r for response in heard for r in response.answer], parts, status)
-        authority = _as_they_came(
-            [r for r in last.authority if r.rdtype in _DENIALS], parts, status
-        )
+        denials = [r for r in last.authority if r.rdtype in _DENIALS]
+        authority = _as_they_came(denials[: work.limits.evidence_records], parts, status)
     else:
         answer = _checked(parts, lambda part: part.answer)
         authority = _checked(parts, lambda part: part.authority)

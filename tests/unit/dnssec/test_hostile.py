@@ -162,6 +162,15 @@ def test_sixteen_failed_checks_are_made_for_a_query_or_fewer_costly_ones_and_not
     assert "too many signatures that do not verify" in texts(answer)
 
 
+def test_of_denials_in_a_failure_no_more_are_kept_than_are_looked_at() -> None:
+    """BIND, CVE-2026-11605: a denial padded with records."""
+    for count, kept in ((90, 92), (200, 96)):  # beside the good ones: the zone's SOA and one NSEC
+        world = world_of(Plan("z.lab.", "padded", faults=f"padded-denials {count}"))
+        answer = judge(world, "nx.z.lab A")
+        assert (answer.verdict.status, codes(answer)[0]) == (BOGUS, 6)
+        assert len(answer.authority) == kept
+
+
 def test_hashing_is_limited_for_the_whole_query() -> None:
     """CVE-2023-50868: a name of 120 labels below NSEC3 with 50 iterations and a long salt."""
     world = world_of(Plan("z.lab.", "dear", denial=Nsec3(50, bytes(255))))
