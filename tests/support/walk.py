@@ -26,7 +26,7 @@ from anchord.resolver.reply import extended_errors
 from anchord.resolver.resolver import Resolver, Settings
 from anchord.resolver.routes import Route, Routes
 from anchord.resolver.special import SpecialNames
-from anchord.upstream.base import Counters, Kind, UpstreamError
+from anchord.upstream.base import Counters, Kind, Upstream, UpstreamError
 from anchord.wire.message import RA, Query, read_query
 
 from .lab import question
@@ -201,7 +201,7 @@ class TrioClock:
 @asynccontextmanager
 async def open_resolver(
     world: World,
-    *upstreams: MemoryUpstream,
+    *upstreams: Upstream,
     zones: Iterable[Route] = (),
     negative: Iterable[NegativeAnchor] = (),
     anchors: TrustAnchors | None = None,

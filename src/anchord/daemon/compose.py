@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import trio
 
@@ -18,7 +18,10 @@ from anchord.dnssec.probe import missing, probe, unsupported_anchors
 from anchord.model import names
 from anchord.model.clock import Clock, FixedWallClock, SystemClock
 from anchord.model.errors import AnchordError
+from anchord.model.question import Question
+from anchord.model.verdict import Answer
 from anchord.resolver.hosts import HostsFile, hosts_path
+from anchord.resolver.loops import Loops
 from anchord.resolver.resolver import Resolver, Settings
 from anchord.resolver.routes import Route, Routes
 from anchord.resolver.special import SpecialNames
@@ -56,14 +59,16 @@ async def open_resolver(
     is_paused: bool = False,
     evidence: Evidence | None = None,
     book: AddressBook | None = None,
+    loops: Loops | None = None,
 ) -> AsyncIterator[Resolver]:
     """A resolver as configured, with its upstreams; all of it ends with the context.
 
     `network` tells the servers of `upstream = ["network"]`; without it they are read once. A paused
     resolver asks the network's servers for everything and checks nothing. `evidence` is what was
     kept of the resolver before it. `book` knows where upstreams are; without it the system is
-    asked. Raises AnchordError for trust anchors or an OpenSSL that cannot be used; for upstreams,
-    in an exception group.
+    asked. `loops` finds upstreams that lead back to the listeners of this process, if it has any.
+    Raises AnchordError for trust anchors or an OpenSSL that cannot be used; for upstreams, in an
+    exception group.
     """
     config = loaded.config
     settings = _settings(loaded, clock)
@@ -73,14 +78,19 @@ async def open_resolver(
         routes = (
             _paused(network, nursery)
             if is_paused
-            else _routes(loaded, network, nursery, book or AddressBook())
+            else _routes(loaded, network, _Opening(nursery, book or AddressBook(), loops))
         )
         hosts = HostsFile(hosts_path(config.hosts.file))
+
+        def local(question: Question) -> Answer | None:
+            own = loops.answer(question) if loops else None
+            return own or hosts.answer(question, clock.monotonic())
+
         resolver = Resolver(
             settings,
             routes,
             SpecialNames(zone.domain for zone in config.zone),
-            lambda question: hosts.answer(question, clock.monotonic()),
+            local,
             clock,
             nursery,
             evidence,
@@ -146,9 +156,16 @@ def _paused(network: NetworkWatch | None, nursery: trio.Nursery) -> Routes:
     return Routes([NetworkUpstream(network, None, nursery)])
 
 
-def _routes(
-    loaded: Loaded, network: NetworkWatch | None, nursery: trio.Nursery, book: AddressBook
-) -> Routes:
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """What all upstreams of a resolver are opened with."""
+
+    nursery: trio.Nursery
+    book: AddressBook
+    loops: Loops | None
+
+
+def _routes(loaded: Loaded, network: NetworkWatch | None, opening: _Opening) -> Routes:
     """The general upstreams, and those of each zone; a zone shares none with another.
 
     The general ones are asked where any of them is.
@@ -158,12 +175,12 @@ def _routes(
         network = NetworkWatch()
         network.read()
     endpoints = _endpoints(loaded.upstreams)
-    general = _upstreams(endpoints, nursery, config.forward, config.forward, book)
-    book.guides = tuple(zip(endpoints, general, strict=True))
+    general = _upstreams(endpoints, opening, config.forward, config.forward)
+    opening.book.guides = tuple(zip(endpoints, general, strict=True))
     zones = [
         Route(
             zone.domain,
-            tuple(_zone_upstreams(config, zone, network, nursery, book)),
+            tuple(_zone_upstreams(config, zone, network, opening)),
             is_checked=zone.dnssec == "validate",
         )
         for zone in config.zone
@@ -175,16 +192,15 @@ def _zone_upstreams(
     config: Config,
     zone: Zone,
     network: NetworkWatch | None,
-    nursery: trio.Nursery,
-    book: AddressBook,
+    opening: _Opening,
 ) -> Iterator[Upstream]:
     """In the order in which they are written."""
     for table in config.upstreams_of(zone):
         if table.url == NETWORK:
             assert network is not None
-            yield NetworkUpstream(network, zone.domain, nursery)
+            yield NetworkUpstream(network, zone.domain, opening.nursery)
         else:
-            yield from _upstreams(_endpoints((table,)), nursery, config.forward, zone, book)
+            yield from _upstreams(_endpoints((table,)), opening, config.forward, zone)
 
 
 def _endpoints(tables: tuple[UpstreamTable, ...]) -> list[url.Endpoint]:
@@ -196,16 +212,22 @@ def _endpoints(tables: tuple[UpstreamTable, ...]) -> list[url.Endpoint]:
 
 def _upstreams(
     endpoints: list[url.Endpoint],
-    nursery: trio.Nursery,
+    opening: _Opening,
     forward: Forward,
     policy: Forward | Zone,
-    book: AddressBook,
 ) -> list[Upstream]:
     """`policy` is of the zone that the upstreams are for, or the general one."""
-    return build_upstreams(
+    built = build_upstreams(
         endpoints,
-        nursery,
+        opening.nursery,
         allow_plaintext=policy.allow_plaintext,
         early_data=forward.early_data,
-        book=book,
+        book=opening.book,
     )
+    loops = opening.loops
+    return [
+        loops.guarded(upstream, opening.nursery)
+        if loops is not None and not endpoint.is_far_away
+        else upstream
+        for endpoint, upstream in zip(endpoints, built, strict=True)
+    ]

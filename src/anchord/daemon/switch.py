@@ -16,6 +16,7 @@ from anchord.config.load import Loaded
 from anchord.model.clock import Clock
 from anchord.model.errors import AnchordError
 from anchord.model.names import Name
+from anchord.resolver.loops import Loops
 from anchord.resolver.resolver import Resolver
 from anchord.server.counters import Counters
 from anchord.server.handler import Handler
@@ -57,6 +58,7 @@ class Switch:
         self._follows_network = False
         self._keeper = Keeper(clock)
         self._book = address_book(loaded.config)
+        self._loops = Loops()
         self._changing = trio.Lock()
 
     @property
@@ -196,6 +198,7 @@ class Switch:
             is_paused=is_paused,
             evidence=evidence,
             book=self._book,
+            loops=self._loops,
         ) as resolver:
             task_status.started(resolver)
             await retire.wait()

@@ -277,7 +277,7 @@ class Fetcher:
             if said.code == EdeCode.NETWORK_ERROR:
                 standing.failed(since, trio.current_time())
         if was_up and standing.failures:
-            logger.warning("an upstream does not answer: %s", upstream.counters.last_error)
+            logger.info("an upstream does not answer: %s", upstream.counters.last_error)
         elif not (was_up or standing.failures):
             logger.info("an upstream answers again: %s", upstream)
         return said

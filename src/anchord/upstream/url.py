@@ -58,6 +58,12 @@ class Endpoint:
         return is_address(self.host)
 
     @property
+    def is_far_away(self) -> bool:
+        """Whether it is known to be in the Internet, neither on this machine nor beside it."""
+        known = self.addresses or ((self.host,) if self.host_is_address else ())
+        return bool(known) and all(map(_is_public, known))
+
+    @property
     def authority(self) -> str:
         """Host and port as in a URL, the port only where it is not the scheme's own."""
         host = _bracketed(self.host)
@@ -93,6 +99,10 @@ def parse(
     if not endpoint.is_encrypted and (pins or ca_file):
         raise _wrong(url, f"pins and ca_file mean nothing to {scheme}://", "use tls://")
     return endpoint
+
+
+def _is_public(address: str) -> bool:
+    return ipaddress.ip_address(address).is_global
 
 
 def is_address(text: str) -> bool:

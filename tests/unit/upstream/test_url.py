@@ -112,3 +112,21 @@ def test_plaintext_has_no_use_for_pins_and_ca(scheme: str) -> None:
         parse(f"{scheme}://192.0.2.1", pins=[PIN])
     with pytest.raises(AnchordError, match=f"pins and ca_file mean nothing to {scheme}://"):
         parse(f"{scheme}://192.0.2.1", ca_file="/ca.pem")
+
+
+@pytest.mark.parametrize(
+    ("url", "addresses", "expected"),
+    [
+        ("tls://9.9.9.9", [], True),
+        ("tls://dns.example", ["9.9.9.9", "2620:fe::fe"], True),
+        ("tls://dns.example", [], False),
+        ("tls://dns.example", ["9.9.9.9", "192.168.1.1"], False),
+        ("udp://127.0.0.53", [], False),
+        ("udp://[::1]", [], False),
+        ("udp://[fe80::1%eth0]", [], False),
+    ],
+)
+def test_what_is_known_to_be_far_away_cannot_lead_back(
+    url: str, addresses: list[str], *, expected: bool
+) -> None:
+    assert parse(url, addresses=addresses).is_far_away is expected
