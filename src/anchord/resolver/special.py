@@ -3,7 +3,9 @@
 `SPECIAL_NAMES` is the one list (RFC 6761 and its kin); `docs/special-names.md` says the same for
 people. The rules of `SpecialNames`:
 
-- A configured zone (`[[zone]]`) at or above the name that is asked for switches all of this off.
+- A configured zone (`[[zone]]`) at or above the name that is asked for switches all of this off,
+  but for `resolver.arpa`: what is said there is about the resolver that is asked (RFC 9462 section
+  6.4), and another one's answer would send clients past this one.
 - DS belongs to the parent: at the apex of a special name it is not answered here.
 - Hosts are looked up by full names: a single label has no addresses.
 - A local answer is insecure. Where the root can prove it (`SpecialAnswer.denial`), the walk may
@@ -121,12 +123,14 @@ class SpecialNames:
         """What is said without asking upstream; None where the name is not special."""
         belongs_to_parent = question.rdtype == rdtypes.DS
         special = None
+        is_in_zone = False
         for name in names.ancestors(
             names.parent(question.name) if belongs_to_parent else question.name
         ):
-            if name in self._zones:
-                return None
+            is_in_zone = is_in_zone or name in self._zones
             special = special or self._specials.get(name)
+        if is_in_zone and (special is None or special.treatment is not Treatment.NO_DATA):
+            return None
         if special is not None:
             return _special_answer(special, question)
         if question.rdtype in HOST_TYPES and names.label_count(question.name) == 1:

@@ -134,6 +134,11 @@ def test_no_data_is_found_anywhere_at_resolver_arpa() -> None:
         assert kind(name, rdtypes.A) == "nodata"
 
 
+@pytest.mark.parametrize("zone", ["arpa", "resolver.arpa", "_dns.resolver.arpa"])
+def test_no_zone_sends_resolver_arpa_elsewhere(zone: str) -> None:
+    assert kind("_dns.resolver.arpa", rdtypes.SVCB, zones=(zone,)) == "nodata"
+
+
 def test_ipv4only_arpa_has_its_two_addresses_and_they_point_back() -> None:
     addresses = (bytes((192, 0, 0, 170)), bytes((192, 0, 0, 171)))
     assert rdatas("ipv4only.arpa", rdtypes.A) == addresses
@@ -335,6 +340,7 @@ def test_what_is_below_a_name_that_does_not_exist_does_not_exist_either(
 
 @given(name=NAMES, zone=NAMES)
 def test_names_of_configured_zones_are_never_answered_here(name: Name, zone: Name) -> None:
+    """But for `resolver.arpa`, which the strategy does not make."""
     if names.is_at_or_below(name, zone):
         for rdtype in (rdtypes.A, rdtypes.SOA):
             assert SpecialNames([zone]).answer(Question(name, rdtype)) is None
