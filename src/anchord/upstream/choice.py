@@ -6,7 +6,8 @@
 
 The rules of `fastest`:
 
-1. A domain goes to one operator as long as that answers, so that no other learns of it. Its
+1. A domain goes to one operator as long as that answers, so that no other learns of it. While it
+   does not, another one stands in for it; when it does, the domain comes back. An operator's
    upstreams are those whose hosts are of one domain.
 2. Who has no operator yet gets one by the power of two choices: two are drawn, the better the
    likelier, and the better of them is taken. So the best is nearly always chosen, and equals share.
@@ -163,7 +164,7 @@ class Chooser(Generic[Key]):
         self.standings = dict(candidates)
         self._strategy = strategy
         self._chance = chance
-        self._operators: dict[Name, str] = {}
+        self._operators: dict[Name, tuple[str, ...]] = {}
         self._hedges = 1.0
 
     def plan(self, domain: Name | None, now: float, avoided: Collection[Key] = ()) -> Plan[Key]:
@@ -248,10 +249,12 @@ class Chooser(Generic[Key]):
             costs[standing.operator] = min(cost, costs.get(standing.operator, math.inf))
         if domain is None:
             return self._drawn(costs)
-        operator = self._operators.pop(domain, "")
-        if operator not in costs:
+        told = self._operators.pop(domain, ())
+        operator = next((each for each in told if each in costs), "")
+        if not operator:
             operator = self._drawn(costs)
-        self._operators[domain] = operator
+            told = (*told, operator)
+        self._operators[domain] = told
         if len(self._operators) > MOST_DOMAINS:
             del self._operators[next(iter(self._operators))]
         return operator
