@@ -30,6 +30,7 @@ from anchord.upstream.addresses import AddressBook
 from anchord.upstream.base import Upstream
 from anchord.upstream.build import build_upstreams
 from anchord.upstream.choice import Strategy
+from anchord.upstream.designated import DesignatedUpstream
 
 from .negative import negative_anchors, state_folder
 from .network import NETWORK, NetworkUpstream, NetworkWatch
@@ -200,7 +201,12 @@ def _zone_upstreams(
             assert network is not None
             yield NetworkUpstream(network, zone.domain, opening.nursery)
         else:
-            yield from _upstreams(_endpoints((table,)), opening, config.forward, zone)
+            (endpoint,) = _endpoints((table,))
+            (upstream,) = _upstreams([endpoint], opening, config.forward, zone)
+            address = endpoint.plain_address
+            if address and opening.loops is not None:  # a single question would not live to see it
+                upstream = DesignatedUpstream(upstream, address, opening.nursery)
+            yield upstream
 
 
 def _endpoints(tables: tuple[UpstreamTable, ...]) -> list[url.Endpoint]:

@@ -18,14 +18,13 @@ from .pool import IdleTime, RoundTrip
 
 
 class Upstream(Protocol):
-    """A resolver to forward to. `str()` is its URL, for people.
+    """A resolver to forward to. `str()` is its URL, for people. `counters` are for statistics."""
 
-    `is_encrypted` tells whether queries should be padded (RFC 8467). `counters` are for
-    statistics.
-    """
-
-    is_encrypted: bool
     counters: "Counters"
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether nobody on the way reads along now; then queries are padded (RFC 8467)."""
 
     async def exchange(self, query: bytes) -> bytes:
         """The reply to a complete query with one question and the id 0, as it came.

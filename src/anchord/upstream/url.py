@@ -58,6 +58,12 @@ class Endpoint:
         return is_address(self.host)
 
     @property
+    def plain_address(self) -> str:
+        """The first address of a plaintext upstream, where one is known; else empty."""
+        known = self.addresses or ((self.host,) if self.host_is_address else ())
+        return known[0] if known and not self.is_encrypted else ""
+
+    @property
     def is_far_away(self) -> bool:
         """Whether it is known to be in the Internet, neither on this machine nor beside it."""
         known = self.addresses or ((self.host,) if self.host_is_address else ())
