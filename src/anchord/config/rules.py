@@ -75,6 +75,8 @@ def warnings(config: Config, document: dict[str, object]) -> Iterator[tuple[Path
             yield path, "not built yet, the key has no effect"
     if EXTENSION in config.api.allow_origins:
         yield ("api", "allow_origins"), f'"{EXTENSION}": pairing is not built yet, nobody is let in'
+    if config.forward.strategy == "random":
+        yield ("forward", "strategy"), "each operator of an upstream learns of every site"
     if config.dnssec.sha1:
         yield (
             ("dnssec", "sha1"),

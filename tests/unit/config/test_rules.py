@@ -239,3 +239,11 @@ def test_an_extension_is_not_let_in_before_pairing_is_built(tmp_path: Path) -> N
     assert warnings_of(tmp_path, text) == [
         '2: api.allow_origins: "extension": pairing is not built yet, nobody is let in'
     ]
+
+
+def test_a_strategy_that_tells_everybody_of_everything_is_warned_of(tmp_path: Path) -> None:
+    for strategy in ("fastest", "ordered"):
+        assert warnings_of(tmp_path, f"[forward]\nstrategy = '{strategy}'") == []
+    assert warnings_of(tmp_path, "[forward]\nstrategy = 'random'") == [
+        "2: forward.strategy: each operator of an upstream learns of every site"
+    ]
