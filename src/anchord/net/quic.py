@@ -44,6 +44,10 @@ SILENCE_LIMIT = 1.0
 """Seconds at least for which a peer may acknowledge nothing of what it has to: by then it has been
 sent again three or four times."""
 
+STUCK = 0.2
+"""Seconds after which a missing acknowledgement is no accident: whoever opens another connection
+meanwhile had better not send it as much at once."""
+
 PROBES = 6
 """Times that the estimate of a round trip must also have passed: three probes, doubling."""
 
@@ -258,6 +262,17 @@ class QuicChannel:
     def _is_owed(self) -> bool:
         """Whether the peer has to acknowledge something."""
         return self._quic._loss.bytes_in_flight > 0  # noqa: SLF001 - see `_ask_for_what_is_needed`
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests wait for their answers."""
+        return len(self._streams)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the peer has owed an acknowledgement for longer than one takes."""
+        owed = 0.0 if self._owed_since is None else trio.current_time() - self._owed_since
+        return self._error is None and owed >= STUCK
 
     def _gone_at(self) -> float:
         """When the peer will be taken for gone, if it says nothing until then."""

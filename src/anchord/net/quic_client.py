@@ -52,6 +52,7 @@ class QuicClient:
         self._most_streams: float = math.inf
         self._epoch = 0
         self._shown: x509.Certificate | None = None
+        self._latest: QuicChannel | None = None
 
     @property
     def certificate(self) -> bytes:
@@ -62,6 +63,8 @@ class QuicClient:
         """Resumes no earlier session: by them servers know a client again (RFC 8446 C.4)."""
         self._ticket = None
         self._declined_at = -RESUMED_FOR
+        self._most_streams = math.inf
+        self._latest = None
         self._epoch += 1
 
     async def open(self, addresses: Sequence[str], port: int) -> "QuicChannel":
@@ -70,6 +73,8 @@ class QuicClient:
         With early data the handshake may still be under way. Raises TlsError, PeerError,
         OSError and UnreachableError.
         """
+        if self._latest is not None and self._latest.is_stuck:  # the next one would be as well
+            self.fell_silent(self._latest.in_flight)
         tickets = [self._take_ticket()]
         if tickets[0] is not None and tickets[0].max_early_data_size is not None:
             return self._start(addresses[0], port, tickets[0])
@@ -83,7 +88,8 @@ class QuicClient:
                 raise
             return channel
 
-        return await first_of(addresses, port, attempt)
+        self._latest = await first_of(addresses, port, attempt)
+        return self._latest
 
     def _take_ticket(self) -> SessionTicket | None:
         """A session to resume. It is used once: each connection brings the next (RFC 8446 C.4)."""

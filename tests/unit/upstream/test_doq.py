@@ -1,11 +1,16 @@
 """What QUIC adds: one message a stream, its own codes, early data, and networks that lose."""
 
+import math
 from typing import Any
 
 import pytest
 import trio
 
 from anchord.net import quic, quic_client
+from anchord.net.chain import ChainVerifier
+from anchord.net.identity import Identity
+from anchord.net.quic_client import QuicClient
+from anchord.net.tls import ClientContexts
 from anchord.upstream import pool
 from anchord.upstream.base import Kind, UpstreamError
 from anchord.upstream.shared import SharedUpstream
@@ -14,7 +19,7 @@ from anchord.wire.options import OPTION_KEEPALIVE, keepalive
 from support.peers import address_in, query_for, reply_to
 from support.relay import Relay
 from support.stubborn import Asked, Conduct, answer, first, ignore
-from unit.upstream.conftest import Stage, end, gather
+from unit.upstream.conftest import NAME, Stage, end, gather
 
 both = pytest.mark.parametrize("scheme", ["quic", "h3"])
 
@@ -232,6 +237,37 @@ async def test_a_server_that_forgets_crowds_gets_none_any_more(stage: Stage, sch
     results = await gather(upstream, *[query_for()] * 50)
     assert all(isinstance(one, bytes) for one in results)
     assert (server.connections, most) == (2, quic.SMALL_CROWD)
+
+
+@pytest.mark.parametrize(
+    ("asked", "most"), [(quic.SMALL_CROWD + 1, quic.SMALL_CROWD), (quic.SMALL_CROWD, math.inf)]
+)
+async def test_a_connection_beside_one_that_is_stuck_with_a_crowd_gets_none(
+    stage: Stage, asked: int, most: float
+) -> None:
+    """The stuck one is not given up yet, but what waits on it is about to be asked again."""
+    server = await stage.server("quic", ignore)
+    relay = Relay(server.port)
+    await relay.start(stage.nursery)
+    verifier = ChainVerifier(Identity(NAME, stage.ca_file), ClientContexts())
+    client = QuicClient(NAME, verifier, alpn="doq")
+    stuck = await client.open(["127.0.0.1"], relay.port)
+    relay.is_cut = True
+    for _ in range(asked):
+        stuck.ask(frame(query_for()))
+    stuck.flush()
+    with trio.move_on_after(3 * quic.STUCK):
+        while True:
+            await stuck.receive()
+    assert stuck.is_stuck
+    relay.is_cut = False
+    beside = await client.open(["127.0.0.1"], relay.port)
+    assert beside._most_streams == most
+    client.forget()
+    anew = await client.open(["127.0.0.1"], relay.port)
+    assert anew._most_streams == math.inf
+    for channel in (stuck, beside, anew):
+        channel.close()
 
 
 @both
