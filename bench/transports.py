@@ -1,9 +1,10 @@
 """`python -m bench.transports`: what a question costs over each encrypted transport.
 
 The same servers, Unbound and dnsdist, are asked by anchord's transports and by plain libraries as
-their documentation shows them: dnspython for DoT, h2 for DoH. 20 ms between client and
-server are a relay's, which holds every piece for 10 ms; since it accepts connections by itself, the
-round trip of TCP's own handshake is added to the first piece.
+their documentation shows them: dnspython for DoT, h2 for DoH. Where Knot DNS is installed, anchord
+asks it over QUIC; there is no plain library beside it. 20 ms between client and server are those
+of a relay, which holds every piece for 10 ms; since it accepts connections by itself, the round
+trip of TCP's own handshake is added to the first piece.
 
   first, new        a connection and a session that are new, up to the first answer
   first, resumed    a new connection that takes up a session
@@ -102,6 +103,55 @@ addTLSLocal("127.0.0.1:{port}", "{pem}", "{pem}", {{ provider="openssl" }})
 addDOHLocal("127.0.0.1:{https}", "{pem}", "{pem}", "/dns-query")
 addAction(AllRule(), SpoofAction("192.0.2.1"))
 """
+
+
+KNOT = """
+server:
+  rundir: {folder}
+  listen: 127.0.0.1@{plain}
+  listen-quic: 127.0.0.1@{quic}
+  cert-file: {pem}
+  key-file: {pem}
+  udp-workers: 1
+  tcp-workers: 1
+  background-workers: 1
+database:
+  storage: {folder}/knot
+zone:
+  - domain: example.
+    file: {folder}/example.zone
+    zonefile-sync: -1
+    journal-content: none
+"""
+
+ZONE = """\
+example. 3600 SOA ns.example. nobody.example. 1 3600 600 86400 300
+example. 3600 NS ns.example.
+ns.example. 3600 A 192.0.2.2
+www.example. 3600 A 192.0.2.1
+"""
+
+
+@contextmanager
+def knot(folder: Path, pem: Path) -> Iterator[int]:
+    """The port of Knot DNS, over QUIC."""
+    plain, quic = _free_ports(2)
+    (folder / "example.zone").write_text(ZONE)
+    (folder / "knot.conf").write_text(KNOT.format(folder=folder, plain=plain, quic=quic, pem=pem))
+    with (folder / "knot.log").open("wb") as log:
+        process = subprocess.Popen(
+            ["taskset", "-c", str(machine.SERVER_CORE), _path_of("knotd"), "-c", "knot.conf"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+        )
+    try:
+        _wait_for(plain)
+        yield quic
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @contextmanager
@@ -418,6 +468,10 @@ def main() -> int:
                         other = library(scheme, there, folder / "ca.pem")
                     what = f"{'DoT' if scheme == 'tls' else 'DoH'}, {server}"
                     lines += _lines(f"{what}, {distance * 1000:.0f} ms", one, other)
+        if shutil.which("knotd", path=PATH):
+            with knot(folder, pem) as port:
+                row = ours("quic", port, folder / "ca.pem")
+            lines.append(f"| DoQ, Knot DNS, 0 ms | anchord | {_written(row)} |")
         print("\n".join(lines))
     return 0
 
