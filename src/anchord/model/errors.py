@@ -1,6 +1,9 @@
 """The root of every exception that anchord raises on purpose."""
 
-from .ede import Ede
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # every command loads this module, and few of them need more
+    from .ede import Ede
 
 
 class AnchordError(Exception):
@@ -12,7 +15,7 @@ class AnchordError(Exception):
     exit_status = 2
 
     def __init__(
-        self, problem: str, *, where: str = "", remedy: str = "", ede: Ede | None = None
+        self, problem: str, *, where: str = "", remedy: str = "", ede: "Ede | None" = None
     ) -> None:
         self.problem = problem
         self.where = where
