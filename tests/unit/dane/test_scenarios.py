@@ -10,13 +10,19 @@ from anchord.lab.dane_table import MAIL, SCENARIOS, MailDomain, Scenario
 from .conftest import Results
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.host)
+def with_rules(one: Scenario | MailDomain) -> str:
+    """What it is called, and the rules that it shows, by their numbers in `docs/dane.md`."""
+    rules = ", ".join(f"{rule:02}" for rule in one.rules)
+    return f"{one.host if isinstance(one, Scenario) else one.name}, rule {rules}"
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=with_rules)
 def test_a_service_gets_the_result_of_the_table(scenario: Scenario, results: Results) -> None:
     check = results.checks[scenario.host]
     assert check.result is scenario.result, (check.reason, check.addresses)
 
 
-@pytest.mark.parametrize("domain", MAIL, ids=lambda one: one.name)
+@pytest.mark.parametrize("domain", MAIL, ids=with_rules)
 def test_a_mail_domain_gets_the_policy_of_the_table(domain: MailDomain, results: Results) -> None:
     mail = results.domains[domain.name]
     assert (mail.policy, mail.mx_security) == (domain.policy, domain.mx_security), mail.reason
