@@ -10,6 +10,8 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from msgspec import structs
+
 from anchord.lab.denial import BY_NSEC, Nsec3
 from anchord.lab.plan import Plan
 from anchord.lab.world import World
@@ -416,7 +418,7 @@ def expand_wildcard(message: Message, chance: random.Random, pool: Pool) -> None
         if names.is_wildcard(r.name) and names.is_below(name, names.parent(r.name))
     ]
     if wild:
-        chosen = replace(chance.choice(wild), name=name)
+        chosen = structs.replace(chance.choice(wild), name=name)
         section = int(chosen.rdtype in (rdtypes.NSEC, rdtypes.NSEC3))
         message.rcode = rcodes.NOERROR
         rest = [r for r in message.records if r.section and chance.random() < 0.8]
@@ -428,7 +430,7 @@ def add_from_pool(message: Message, chance: random.Random, pool: Pool) -> None:
     """A set that was signed for something else is there as well."""
     chosen = chance.choice(pool.sets)
     if chance.random() < 0.5:
-        chosen = replace(chosen, name=message.question.name)
+        chosen = structs.replace(chosen, name=message.question.name)
     message.records[:0] = list(_records(chosen, 0))
 
 
