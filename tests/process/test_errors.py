@@ -15,7 +15,7 @@ from anchord.model.ede import EdeCode
 from support import background
 from support.asking import ask
 from support.command import Ran, configuration, run, serving
-from support.programs import needs, path_of
+from support.programs import free_ports, needs, path_of
 from support.served import Served
 
 
@@ -117,7 +117,9 @@ def test_a_port_that_is_taken_is_told_with_its_holder(
     kind: socket.SocketKind, tmp_path: Path
 ) -> None:
     with socket.socket(socket.AF_INET, kind) as holder:
-        holder.bind(("127.0.0.1", 0))
+        holder.bind(
+            ("127.0.0.1", free_ports(1)[0])
+        )  # nobody else's, for the other protocol neither
         if kind == socket.SOCK_STREAM:
             holder.listen()
         port = holder.getsockname()[1]

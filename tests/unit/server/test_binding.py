@@ -27,6 +27,7 @@ from anchord.server.counters import Counters
 from anchord.server.handler import Handler
 from anchord.server.listeners import serve
 from support.doors import Datagrams, PreparedResolver, Stream, make_query
+from support.programs import free_ports
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 SOURCE = str(Path(anchord.__file__).parents[1])
@@ -47,15 +48,10 @@ def taken(kind: socket.SocketKind, host: str = "127.0.0.1") -> Iterator[HostAndP
     """An address that is in use, by this very process."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, kind) as sock:
-        sock.bind((host, 0))
+        sock.bind((host, free_ports(1)[0]))  # nobody else's, for the other protocol neither
         if kind is socket.SOCK_STREAM:
             sock.listen()
         yield sock.getsockname()[:2]
-
-
-def free_port() -> int:
-    with closing(bind([("127.0.0.1", 0)])) as bound:
-        return bound.doors[0].address[1]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1"])
@@ -104,7 +100,7 @@ def test_a_holder_of_all_addresses_is_found_too(kind: socket.SocketKind, wildcar
 
 
 def test_all_that_fails_is_told_in_one_line_and_nothing_stays_bound() -> None:
-    free = ("127.0.0.1", free_port())
+    free = ("127.0.0.1", free_ports(1)[0])
     with (
         taken(socket.SOCK_DGRAM) as one,
         taken(socket.SOCK_STREAM, "127.0.0.2") as other,
