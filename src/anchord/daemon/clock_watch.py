@@ -1,7 +1,8 @@
-"""Notices that the wall clock was set: by hand, or by whatever tells the machine the time.
+"""Notices that the wall clock was set: by hand, by whatever tells the machine the time, or asleep.
 
-What was proven was proven as of a time, and that was another one. Slow corrections are no such
-thing: the offset between the two clocks is compared with that of the look before.
+What was proven was proven as of a time, and that was another one. While a machine sleeps the other
+clock stands still, and its connections die: they are made anew as well. Slow corrections are no
+such thing: the offset between the two clocks is compared with that of the look before.
 """
 
 import logging
@@ -29,5 +30,8 @@ async def watch(clock: Clock, was_set: Callable[[], Awaitable[None]]) -> None:
         before, offset = offset, clock.wall() - clock.monotonic()
         if abs(offset - before) > JUMP:
             seconds = round(offset - before)
-            logger.warning("the clock was set: all is proven anew", extra={"by_seconds": seconds})
+            logger.warning(
+                "the clock was set, or this machine slept: all is proven anew",
+                extra={"by_seconds": seconds},
+            )
             await was_set()

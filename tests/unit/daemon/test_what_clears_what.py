@@ -385,6 +385,22 @@ async def test_cell(row: str, level: str, tmp_path: Path, monkeypatch: pytest.Mo
     assert seen == TABLE[row, level]
 
 
+async def test_r29_after_a_sleep_all_is_asked_over_new_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock that never jumps has stood still meanwhile: the other one is ahead of it."""
+    _skip_without_port_53()
+    monkeypatch.setenv("CACHE_DIRECTORY", str(tmp_path / "cache"))
+    monkeypatch.setattr(clock_watch, "LOOK", 0.01)
+    async with furnished(tmp_path, "the clock is set ahead") as house:
+        before = house.switch.resolver.upstreams
+        await clock_ahead(house)
+        after = house.switch.resolver.upstreams
+        assert before.keys() == after.keys()
+        assert all(after[url] is not upstream for url, upstream in before.items())
+        assert await house.asks(question(f"new.{OTHER}"))
+
+
 def _skip_without_port_53() -> None:
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
