@@ -144,10 +144,13 @@ def base(kind: str) -> Path:
 
 
 def _mirror() -> str:
-    """The one that this machine uses itself, if it is a Debian."""
+    """The one that this machine uses itself."""
     argv = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Label: Debian"]
     ran = subprocess.run(argv, capture_output=True, text=True, check=False)
-    return next(iter(ran.stdout.split()), "http://deb.debian.org/debian")
+    mirror = next(iter(ran.stdout.split()), None)
+    if mirror is None:
+        pytest.skip("boots need Debian's archive, and apt-get has none: this is no Debian")
+    return mirror
 
 
 def _overlay(folder: Path, base: Path) -> list[str]:
