@@ -120,6 +120,10 @@ TRIAL = [
 """A container of this very system, for a moment."""
 
 
+ATTEMPTS = 3
+"""How often a base is begun: one goes on with what the attempt before has fetched."""
+
+
 @cache
 def base(kind: str) -> Path:
     """The base root of a kind of system, made if need be. Skips where Debian is out of reach."""
@@ -132,9 +136,14 @@ def base(kind: str) -> Path:
         settings.mkdir(parents=True)
         (settings / "quick").write_text("force-unsafe-io\n")  # a base that is lost is made anew
         argv = ["debootstrap", "--variant=minbase", include, release, str(root), _mirror()]
-        ran = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=False)
-        if ran.returncode:
-            error = next((line for line in ran.stdout.splitlines() if line.startswith("E: ")), "")
+        for _ in range(ATTEMPTS):
+            ran = subprocess.run(
+                argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+            )
+            if not ran.returncode:
+                break
+        else:
+            *_, error = [line for line in ran.stdout.splitlines() if line[:3] in ("E: ", "W: ")]
             if "Failed getting" in error or "download" in error:
                 pytest.skip(f"Debian's archive cannot be had: {error}")
             raise AssertionError(ran.stdout)
