@@ -4,6 +4,8 @@ import json
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -206,6 +208,29 @@ def test_uninstall_without_a_daemon_finishes_what_was_interrupted(tmp_path: Path
     ran = run("uninstall", "--unfinished", "--root", str(tree.root))
     assert (ran.status, ran.stderr) == (0, "")
     assert ran.stdout.startswith("note: an unfinished change of the system's dns was taken back\n")
+    assert manifest(tree) == before
+
+
+def test_uninstall_waits_for_another_one_to_end(tmp_path: Path) -> None:
+    """Such as the unit that takes resolv.conf back."""
+    tree = trees.plain(tmp_path)
+    before = manifest(tree)
+    with journal.locked(tree.machine):
+        journal.apply(tree.machine, dns.plan(tree.machine, detect.look(tree.machine), (HOST,)))
+        journal.confirm(tree.machine, "dns")
+
+    def other() -> None:
+        with journal.locked(tree.machine):
+            is_locked.set()
+            time.sleep(2)
+
+    is_locked = threading.Event()
+    thread = threading.Thread(target=other)
+    thread.start()
+    is_locked.wait()
+    ran = run("uninstall", "--root", str(tree.root))
+    thread.join()
+    assert (ran.status, ran.stderr) == (0, "")
     assert manifest(tree) == before
 
 

@@ -33,6 +33,9 @@ first."""
 
 VERSION = 1
 
+PATIENCE = 10.0
+"""Seconds for another one to end. The unit that takes resolv.conf back needs about two."""
+
 _AGAIN = 0.1
 """Seconds between two tries to get the lock."""
 

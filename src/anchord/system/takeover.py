@@ -104,7 +104,7 @@ def proposed(machine: Machine, request: Request) -> tuple[Name, ...]:
 def install(machine: Machine, request: Request) -> Report:
     """Does all of it, or none. Raises SystemRefusal, NotProvenError, OSError."""
     report = Report()
-    with journal.locked(machine):
+    with journal.locked(machine, patience=journal.PATIENCE):
         report.notes += journal.recover(machine)
         _mend(machine, request, report)
         wanted = plans(machine, request)
@@ -155,7 +155,7 @@ def _after(machine: Machine, request: Request, plan: Plan) -> list[Proof]:
 def uninstall(machine: Machine, *, with_dns: bool = True, with_service: bool = True) -> Report:
     """Takes everything back, DNS first, so that no moment is without. Raises SystemRefusal."""
     report = Report()
-    with journal.locked(machine):
+    with journal.locked(machine, patience=journal.PATIENCE):
         report.notes += journal.recover(machine)
         for what in journal.KINDS:
             wanted = with_service if what == "service" else with_dns
@@ -218,7 +218,7 @@ def _take_again(machine: Machine, request: Request, step: ReplaceFile) -> None:
 
 def recover(machine: Machine) -> Report:
     """Finishes or takes back what was interrupted, and nothing else. Raises SystemRefusal."""
-    with journal.locked(machine):
+    with journal.locked(machine, patience=journal.PATIENCE):
         notes = journal.recover(machine)
     return Report(notes=notes, changed=bool(notes))
 
