@@ -12,7 +12,6 @@ Every status is the engine's own; what an upstream claims about it means nothing
 that a service has no DANE, and none that it has: all of it is a `Found`.
 """
 
-import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -27,7 +26,7 @@ from anchord.model.response import RRset
 from anchord.model.verdict import Answer, Checked, Status, weakest
 from anchord.resolver.reply import extended_errors
 from anchord.wire.errors import FormError
-from anchord.wire.rdata import read_target
+from anchord.wire.rdata import read_addresses, read_target
 
 from . import tlsa
 from .names import tlsa_owner, to_host
@@ -209,7 +208,8 @@ async def find_host(resolver: Resolves, host: Name) -> Host:
     )
     if not usable:
         return _failed(host, families)
-    addresses = [one for answer in usable for one in _addresses(data_of(answer))]
+    sets = filter(None, map(data_of, usable))
+    addresses = [address for rrset in sets for address in read_addresses(rrset.rdatas)]
     chosen = min(usable, key=lambda one: (one.verdict.status, data_of(one) is None))
     expanded, bases = _base_domains(host, chosen)
     edes = tuple(ede for answer in usable for ede in extended_errors(answer))
@@ -282,16 +282,6 @@ def _no_address(host: Name, answer: Answer, failed: Sequence[Answer]) -> tuple[R
     if answer.rcode == rcodes.NXDOMAIN or answer.nxname:
         return Result.UNREACHABLE, f"{text} does not exist"
     return Result.UNREACHABLE, f"{text} has no address"
-
-
-def _addresses(rrset: RRset | None) -> list[str]:
-    found = []
-    for rdata in rrset.rdatas if rrset else ():
-        try:
-            found.append(str(ipaddress.ip_address(rdata)))
-        except ValueError:
-            continue
-    return found
 
 
 # ------------ Answers ------------

@@ -30,6 +30,7 @@ from anchord.net.race import UnreachableError
 from anchord.net.tcp import TcpChannel, connect
 from anchord.wire.errors import FormError
 from anchord.wire.message import read_response, write_query
+from anchord.wire.rdata import read_addresses
 
 from .base import Kind, Upstream, UpstreamError
 from .url import Endpoint, is_address
@@ -149,9 +150,8 @@ class AddressBook:
                 logger.debug("%s has no addresses of %s: %s", upstream, host, error)
                 return
             sets = [rrset for rrset in response.answer if rrset.rdtype == rdtype]
-            family = socket.AF_INET6 if rdtype == rdtypes.AAAA else socket.AF_INET
             found[rdtype] = (
-                [socket.inet_ntop(family, rdata) for rrset in sets for rdata in rrset.rdatas],
+                [address for rrset in sets for address in read_addresses(rrset.rdatas)],
                 min((rrset.ttl for rrset in response.answer), default=0),
             )
 

@@ -6,6 +6,7 @@ do not fit the type; nothing is repaired or guessed.
 
 import struct
 from collections.abc import Iterable
+from ipaddress import ip_address
 from itertools import count
 
 import msgspec
@@ -215,6 +216,17 @@ def read_target(rdata: bytes) -> Name:
     if end != len(rdata):
         raise FormError("something follows the name in a record")
     return name
+
+
+def read_addresses(rdatas: Iterable[bytes]) -> list[str]:
+    """The addresses of A or AAAA records; what has the length of none is left out."""
+    found = []
+    for rdata in rdatas:
+        try:
+            found.append(str(ip_address(rdata)))
+        except ValueError:
+            continue
+    return found
 
 
 _PSEUDO_TYPES = rdtypes.META | {rdtypes.ANY}

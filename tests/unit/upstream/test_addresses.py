@@ -219,6 +219,16 @@ async def test_a_host_that_was_not_there_is_looked_up_anew(nursery: trio.Nursery
     await upstream.aclose()
 
 
+@pytest.mark.parametrize("length", [0, 3, 5, 17])
+async def test_what_a_guide_calls_an_address_and_is_none_is_left_out(length: int) -> None:
+    async def conduct(heard: Heard) -> Said:
+        question = heard.query.question
+        rrset = RRset(question.name, question.rdtype, 300, (bytes(length), b"\xc0\0\2\7"))
+        return Response(question, rcodes.NOERROR, (rrset,) if question.rdtype == rdtypes.A else ())
+
+    assert await book(guide(conduct)).addresses_of(HOST) == ("192.0.2.7",)
+
+
 # ------------ The file ------------
 
 

@@ -9,6 +9,7 @@ from anchord.wire.errors import FormError
 from anchord.wire.rdata import (
     Dnskey,
     key_tag,
+    read_addresses,
     read_dnskey,
     read_ds,
     read_nsec,
@@ -151,3 +152,8 @@ def test_the_longest_bitmap_is_read_in_linear_time() -> None:
     bitmap = b"".join(bytes((window, 32)) + b"\xff" * 32 for window in range(256))
     assert len(read_types(bitmap)) == 0x10000 - 8
     assert calls(lambda: read_types(bitmap)) < 3 * len(bitmap)
+
+
+def test_addresses_are_read_and_what_has_the_length_of_none_is_left_out() -> None:
+    rdatas = [bytes(length) for length in range(20)]
+    assert read_addresses(rdatas) == ["0.0.0.0", "::"]
