@@ -115,3 +115,16 @@ class Answer(msgspec.Struct, frozen=True):
     nxname: bool = False
     upstream: str = ""
     valid_until: int = FOREVER
+
+
+def without_records(question: Question, rcode: int, status: Status, *edes: Ede) -> Answer:
+    """An answer that is a code and its reasons, and nothing to keep."""
+    return Answer(
+        question=question,
+        rcode=rcode,
+        answer=(),
+        authority=(),
+        verdict=Verdict(status),
+        ttl=0,
+        edes=edes,
+    )

@@ -27,7 +27,7 @@ from anchord.model.clock import Clock
 from anchord.model.ede import Ede, EdeCode
 from anchord.model.question import ClientFlags, Question
 from anchord.model.response import Response, Unanswered
-from anchord.model.verdict import Answer, Checked, Status, Verdict
+from anchord.model.verdict import Answer, Checked, Status, without_records
 
 from .again import LADDER, may_be_better, rungs
 from .chain import Account, Driver, Job, KnownZones
@@ -254,12 +254,5 @@ def _unproven(said: Response, reason: Ede) -> Answer:
 
 def _failure(question: Question, *causes: Ede) -> Answer:
     indeterminate = Ede(EdeCode.DNSSEC_INDETERMINATE, f"nothing could be proven about {question}")
-    return Answer(
-        question=question,
-        rcode=rcodes.SERVFAIL,
-        answer=(),
-        authority=(),
-        verdict=Verdict(Status.UNOBTAINABLE),
-        ttl=0,
-        edes=(*causes[:1], indeterminate, *causes[1:]),
-    )
+    edes = (*causes[:1], indeterminate, *causes[1:])
+    return without_records(question, rcodes.SERVFAIL, Status.UNOBTAINABLE, *edes)

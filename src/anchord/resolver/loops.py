@@ -18,7 +18,7 @@ from anchord.model import names, rcodes, rdtypes
 from anchord.model.ede import Ede, EdeCode
 from anchord.model.names import Name
 from anchord.model.question import Question
-from anchord.model.verdict import Answer, Status, Verdict
+from anchord.model.verdict import Answer, Status, without_records
 from anchord.upstream.base import Kind, Upstream, UpstreamError
 from anchord.wire.message import write_query
 
@@ -57,16 +57,8 @@ class Loops:
         if guard is None:
             return None
         guard.heard()
-        text = f"this is anchord's own question: {guard} leads back to it"
-        return Answer(
-            question=question,
-            rcode=rcodes.REFUSED,
-            answer=(),
-            authority=(),
-            verdict=Verdict(Status.INDETERMINATE),
-            ttl=0,
-            edes=(Ede(EdeCode.OTHER, text),),
-        )
+        reason = Ede(EdeCode.OTHER, f"this is anchord's own question: {guard} leads back to it")
+        return without_records(question, rcodes.REFUSED, Status.INDETERMINATE, reason)
 
 
 class LoopGuard:

@@ -31,7 +31,7 @@ from anchord.model.clock import Clock
 from anchord.model.ede import Ede, EdeCode
 from anchord.model.names import Name
 from anchord.model.question import ClientFlags, Question
-from anchord.model.verdict import Answer, Status, Verdict
+from anchord.model.verdict import Answer, Status, without_records
 from anchord.upstream.base import Upstream
 from anchord.upstream.choice import Strategy
 
@@ -306,12 +306,5 @@ def _needs_proof(special: SpecialAnswer, flags: ClientFlags) -> bool:
 def _not_asked(question: Question) -> Answer:
     """A client that forbids to ask further, for what is not known here (RFC 8914 section 4.21)."""
     text = "this is not in the cache, and the query has RD=0"
-    return Answer(
-        question=question,
-        rcode=rcodes.REFUSED,
-        answer=(),
-        authority=(),
-        verdict=Verdict(Status.INDETERMINATE),
-        ttl=0,
-        edes=(Ede(EdeCode.NOT_AUTHORITATIVE, text),),
-    )
+    reason = Ede(EdeCode.NOT_AUTHORITATIVE, text)
+    return without_records(question, rcodes.REFUSED, Status.INDETERMINATE, reason)

@@ -22,7 +22,7 @@ from anchord.model import rcodes
 from anchord.model.clock import Clock
 from anchord.model.ede import Ede, EdeCode
 from anchord.model.question import ClientFlags, Question
-from anchord.model.verdict import Answer, Status, Verdict
+from anchord.model.verdict import Answer, Status, without_records
 from anchord.resolver.reply import extended_errors, render
 from anchord.resolver.resolver import Known
 from anchord.wire.framing import LONGEST_MESSAGE
@@ -202,12 +202,5 @@ def _limit(edns: Edns | None, transport: Transport) -> int:
 
 def _buggy(question: Question) -> Answer:
     """What a client is told where anchord itself failed."""
-    return Answer(
-        question=question,
-        rcode=rcodes.SERVFAIL,
-        answer=(),
-        authority=(),
-        verdict=Verdict(Status.UNOBTAINABLE),
-        ttl=0,
-        edes=(Ede(EdeCode.OTHER, "a bug in anchord; its log tells more"),),
-    )
+    reason = Ede(EdeCode.OTHER, "a bug in anchord; its log tells more")
+    return without_records(question, rcodes.SERVFAIL, Status.UNOBTAINABLE, reason)
