@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from anchord.model.names import Name, is_at_or_below
 from anchord.model.question import Question
-from anchord.model.response import Response, RRset
+from anchord.model.response import Response
 from anchord.wire.errors import FormError
 
 from . import persist
@@ -94,14 +94,6 @@ def _is_at_or_below(key: bytes, name: Name) -> bool:
 def _older(response: Response, seconds: int) -> Response:
     return replace(
         response,
-        answer=tuple(_older_set(rrset, seconds) for rrset in response.answer),
-        authority=tuple(_older_set(rrset, seconds) for rrset in response.authority),
-    )
-
-
-def _older_set(rrset: RRset, seconds: int) -> RRset:
-    return replace(
-        rrset,
-        ttl=max(0, rrset.ttl - seconds),
-        signature_ttl=max(0, rrset.signature_ttl - seconds),
+        answer=tuple(rrset.older(seconds) for rrset in response.answer),
+        authority=tuple(rrset.older(seconds) for rrset in response.authority),
     )

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from msgspec.structs import replace
 
 from anchord.model import rcodes, rdtypes
-from anchord.model.ede import Ede, EdeCode
+from anchord.model.ede import BLOCKING, Ede, EdeCode
 from anchord.model.question import ClientFlags, Question
 from anchord.model.response import RRset
 from anchord.model.verdict import Answer, Checked, Status
@@ -169,10 +169,7 @@ def gives_way(failure: Answer) -> bool:
     blocks the name by now.
     """
     codes = {ede.code for ede in failure.edes}
-    return failure.verdict.status is Status.UNOBTAINABLE and not codes & _BLOCKING
-
-
-_BLOCKING = {EdeCode.BLOCKED, EdeCode.CENSORED, EdeCode.FILTERED}
+    return failure.verdict.status is Status.UNOBTAINABLE and not codes & BLOCKING
 
 
 def stale(answer: Answer, seconds: int) -> Answer:

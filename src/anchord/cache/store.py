@@ -169,18 +169,10 @@ def _older(answer: Answer, seconds: int) -> Answer:
     return replace(
         answer,
         ttl=max(0, answer.ttl - seconds),
-        answer=tuple(_older_set(checked, seconds) for checked in answer.answer),
-        authority=tuple(_older_set(checked, seconds) for checked in answer.authority),
+        answer=tuple(_older_part(checked, seconds) for checked in answer.answer),
+        authority=tuple(_older_part(checked, seconds) for checked in answer.authority),
     )
 
 
-def _older_set(checked: Checked, seconds: int) -> Checked:
-    rrset = checked.rrset
-    return Checked(
-        replace(
-            rrset,
-            ttl=max(0, rrset.ttl - seconds),
-            signature_ttl=max(0, rrset.signature_ttl - seconds),
-        ),
-        checked.status,
-    )
+def _older_part(checked: Checked, seconds: int) -> Checked:
+    return Checked(checked.rrset.older(seconds), checked.status)

@@ -44,6 +44,10 @@ class EdeCode(IntEnum):
     NEGATIVE_TRUST_ANCHOR = 33
 
 
+BLOCKING = frozenset({EdeCode.BLOCKED, EdeCode.CENSORED, EdeCode.FILTERED})
+"""Codes by which a server says that it blocks the name."""
+
+
 _NAMES = {
     0: "Other Error", 1: "Unsupported DNSKEY Algorithm", 2: "Unsupported DS Digest Type",
     3: "Stale Answer", 4: "Forged Answer", 5: "DNSSEC Indeterminate", 6: "DNSSEC Bogus",

@@ -1,6 +1,7 @@
 """What an upstream said: records and responses that nobody has believed yet."""
 
 import msgspec
+from msgspec.structs import replace
 
 from .ede import Ede
 from .names import Name
@@ -27,6 +28,14 @@ class RRset(msgspec.Struct, frozen=True):
     def spelling(self) -> Name:
         """The owner name as it was received."""
         return self.owner or self.name
+
+    def older(self, seconds: int) -> "RRset":
+        """The same so many seconds later; no TTL falls below 0."""
+        return replace(
+            self,
+            ttl=max(0, self.ttl - seconds),
+            signature_ttl=max(0, self.signature_ttl - seconds),
+        )
 
 
 class Response(msgspec.Struct, frozen=True):

@@ -6,11 +6,10 @@ all that can be done is to say what it may be.
 """
 
 from anchord.model import names, rcodes, rdtypes
-from anchord.model.ede import Ede, EdeCode
+from anchord.model.ede import BLOCKING, Ede, EdeCode
 from anchord.model.response import Response, RRset, Unanswered
 from anchord.model.verdict import Answer, Status
 
-_TOLD = (EdeCode.BLOCKED, EdeCode.CENSORED, EdeCode.FILTERED)
 _NOWHERE = {rdtypes.A: bytes(4), rdtypes.AAAA: bytes(16)}
 """Addresses that filters answer with: 0.0.0.0 and ::."""
 _REWRITTEN = (rdtypes.A, rdtypes.AAAA, rdtypes.CNAME)
@@ -32,7 +31,7 @@ def is_block(response: Response) -> bool:
     """
     if not response.is_authenticated:
         return False
-    is_told = any(ede.code in _TOLD for ede in response.edes)
+    is_told = any(ede.code in BLOCKING for ede in response.edes)
     is_denied = response.rcode == rcodes.NXDOMAIN and not response.recursion_available
     return is_told or is_denied or any(map(_leads_nowhere, response.answer))
 
