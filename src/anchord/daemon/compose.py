@@ -32,8 +32,9 @@ from anchord.upstream.build import build_upstreams
 from anchord.upstream.choice import Strategy
 from anchord.upstream.designated import DesignatedUpstream
 
-from .negative import negative_anchors, state_folder
+from .negative import negative_anchors
 from .network import NETWORK, NetworkUpstream, NetworkWatch
+from .state_file import state_folder
 
 logger = logging.getLogger(__name__)
 

@@ -6,16 +6,15 @@ make the week longer. One that has left the file is forgotten, so that it may co
 """
 
 import logging
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
 
-import msgspec
-
 from anchord.config.units import Moment, NegativeTrustAnchor
 from anchord.dnssec.anchors import NegativeAnchor
 from anchord.model import names
+
+from .state_file import StateFile
 
 logger = logging.getLogger(__name__)
 
@@ -26,16 +25,6 @@ FILE_NAME = "negative-trust-anchors.json"
 
 Seen: TypeAlias = dict[str, int]
 """When each name was seen first, in seconds since 1970."""
-
-
-def state_folder() -> Path:
-    """Where state is kept: as a service manager says, else in the platform's place for it."""
-    given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    if given:
-        return Path(given)
-    import platformdirs
-
-    return platformdirs.user_state_path("anchord", appauthor=False)
 
 
 def negative_anchors(
@@ -66,31 +55,10 @@ def negative_anchors(
 
 def _remembered(loaded: Seen, path: Path, file: str) -> Seen:
     """The same names with the times that were kept for them, where these are earlier."""
-    kept = _read(path)
+    state = StateFile(path, dict[str, Seen], "the weeks of negative trust anchors begin anew")
+    kept = state.read() or {}
     before = kept.pop(file, {})
     seen = {name: min(now, before.get(name, now)) for name, now in loaded.items()}
     if seen != before:
-        _write(path, kept | ({file: seen} if seen else {}))
+        state.write(kept | ({file: seen} if seen else {}))
     return seen
-
-
-def _read(path: Path) -> dict[str, Seen]:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Seen])
-    except FileNotFoundError:
-        return {}
-    except (OSError, msgspec.DecodeError) as error:
-        logger.warning("%s: cannot be read, and is made anew: %s", path, error)
-        return {}
-
-
-def _write(path: Path, kept: dict[str, Seen]) -> None:
-    """Replaces the file as a whole, or leaves it as it was."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = path.with_name(f"{FILE_NAME}.{os.getpid()}")
-        new.touch(mode=0o600)
-        new.write_bytes(msgspec.json.encode(kept))
-        new.replace(path)
-    except OSError as error:
-        logger.warning("%s: the weeks of negative trust anchors begin anew: %s", path, error)

@@ -8,19 +8,16 @@ Where a host is:
 4. what the system says, but not where the system would ask us;
 5. what was looked up before and has expired: who is there must prove who it is, in any case.
 
-What was looked up is kept in a file, so that the first question after a start without a network
-waits for nothing but the network.
+What was looked up is kept over a restart, so that the first question after a start without a
+network waits for nothing but the network.
 """
 
-import json
 import logging
-import os
 import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Protocol, TypeAlias
 
 import trio
 
@@ -55,10 +52,29 @@ REMEMBERED = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Addresses of a host, and until when they hold, in seconds since 1970."""
+    """Addresses of a host, and until when they hold, in seconds since 1970.
+
+    Raises ValueError for what is no address.
+    """
 
     addresses: tuple[str, ...]
     expires: float
+
+    def __post_init__(self) -> None:
+        """As the class says."""
+        for address in self.addresses:
+            if not is_address(address):
+                raise ValueError(f"{address} is no address")
+
+
+class Shelf(Protocol):
+    """Where a book is kept."""
+
+    def read(self) -> dict[str, Known] | None:
+        """What it held before, by host; None for nothing that can be used."""
+
+    def write(self, content: dict[str, Known], /) -> None:
+        """Keeps this in its place."""
 
 
 Guide: TypeAlias = tuple[Endpoint, Upstream]
@@ -68,22 +84,22 @@ Guide: TypeAlias = tuple[Endpoint, Upstream]
 class AddressBook:
     """What is known of the addresses of upstreams, for all of them.
 
-    `file` keeps it, where one is given. `may_ask_system` tells whether the system's look-ups go to
+    `shelf` keeps it, where one is given. `may_ask_system` tells whether the system's look-ups go to
     somebody else. `wall` is the time in seconds since 1970.
     """
 
     def __init__(
         self,
-        file: Path | None = None,
+        shelf: Shelf | None = None,
         may_ask_system: Callable[[], bool] = lambda: True,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.guides: Sequence[Guide] = ()
-        self._file = file
+        self._shelf = shelf
         self._may_ask_system = may_ask_system
         self._wall = wall
         self._looking: set[str] = set()
-        self._known = {} if file is None else _read(file)
+        self._known = (shelf.read() if shelf else None) or {}
 
     async def addresses_of(self, endpoint: Endpoint) -> tuple[str, ...]:
         """The IP addresses of an upstream. Raises UpstreamError where none is known."""
@@ -180,8 +196,8 @@ class AddressBook:
         oldest = self._wall() - LONGEST_KEPT
         self._known[host] = found
         self._known = {host: known for host, known in self._known.items() if known.expires > oldest}
-        if self._file is not None:
-            _write(self._file, self._known)
+        if self._shelf is not None:
+            self._shelf.write(self._known)
 
 
 def _unknown(endpoint: Endpoint, reason: str) -> UpstreamError:
@@ -233,41 +249,3 @@ class Dialer:
         if address != self._last or trio.current_time() >= self._until:
             self._last = address
             self._until = trio.current_time() + REMEMBERED
-
-
-# ------------ The file ------------
-
-
-def _read(file: Path) -> dict[str, Known]:
-    try:
-        return {
-            str(host): Known(tuple(map(_checked, one["addresses"])), float(one["expires"]))
-            for host, one in json.loads(file.read_bytes()).items()
-        }
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        logger.warning("%s: cannot be read, and is made anew: %s", file, error)
-        return {}
-
-
-def _checked(address: Any) -> str:
-    if not isinstance(address, str) or not is_address(address):
-        raise ValueError(f"{address} is no address")
-    return address
-
-
-def _write(file: Path, known: dict[str, Known]) -> None:
-    """Replaces the file as a whole, or leaves it as it was."""
-    content = {
-        host: {"addresses": one.addresses, "expires": round(one.expires)}
-        for host, one in known.items()
-    }
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = file.with_name(f"{file.name}.{os.getpid()}")
-        new.touch(mode=0o600)
-        new.write_text(json.dumps(content), encoding="utf-8")
-        new.replace(file)
-    except OSError as error:
-        logger.warning("%s: the addresses of upstreams are not kept: %s", file, error)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from anchord.config.units import Moment, NegativeTrustAnchor
-from anchord.daemon.negative import FILE_NAME, WEEK, negative_anchors, state_folder
+from anchord.daemon.negative import FILE_NAME, WEEK, negative_anchors
+from anchord.daemon.state_file import state_folder
 from anchord.dnssec.anchors import NegativeAnchor
 from anchord.model import names
 

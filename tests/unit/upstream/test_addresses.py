@@ -9,6 +9,7 @@ from typing import NoReturn
 import pytest
 import trio
 
+from anchord.daemon.addresses import address_file
 from anchord.model import rcodes, rdtypes
 from anchord.model.response import Response, RRset
 from anchord.upstream.addresses import (
@@ -65,7 +66,8 @@ def book(
     wall: Hand | None = None,
     system: Mapping[str, bool] | None = None,
 ) -> AddressBook:
-    made = AddressBook(file, lambda: bool(system), wall or Hand())
+    shelf = address_file(file.parent) if file else None
+    made = AddressBook(shelf, lambda: bool(system), wall or Hand())
     made.guides = guides
     return made
 
