@@ -50,7 +50,7 @@ def read_source(data: bytes, where: str) -> Source:
             spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
             return Source(None, spki)
         if b"-----BEGIN CERTIFICATE-----" in data:
-            data = x509.load_pem_x509_certificates(data)[0].public_bytes(Encoding.DER)
+            data = x509.load_pem_x509_certificate(data).public_bytes(Encoding.DER)
     except ODD as error:
         raise AnchordError(f"it cannot be read: {error}", where=where, remedy=_SOURCES) from error
     certificate = Certificate(data)
