@@ -8,19 +8,13 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
-from support.boots import CACHE, Boot, booted, obstacle, package
+from support.booted import LINK, asked, is_secure, prepare_service
+from support.boots import Boot, booted, package
 
 pytestmark = pytest.mark.long
-
-LINK = """
-ip link add v0 type veth peer name v1
-ip netns add net && ip link set v1 netns net
-ip -n net addr add 192.0.2.53/24 dev v1 && ip -n net link set v1 up && ip -n net link set lo up
-"""
 
 SSH = (
     "ssh -o BatchMode=yes -o VerifyHostKeyDNS=yes -o StrictHostKeyChecking=yes"
@@ -46,14 +40,6 @@ DOWN = {
 """A link with a server and a domain of its own, comes and goes."""
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    if why_not := obstacle():
-        pytest.skip(why_not)
-    with TemporaryDirectory(dir=CACHE) as name:  # overlays lie on no overlay
-        yield Path(name)
-
-
 @pytest.fixture(params=["bookworm", "trixie"])
 def boot(request: pytest.FixtureRequest, folder: Path) -> Iterator[Boot]:
     """A system with a link, a world of signed names, and the package installed."""
@@ -67,27 +53,6 @@ def prepare(boot: Boot) -> None:
     boot.run(UP[boot.release])
     prepare_service(boot)
     boot.run("sleep 1; : >/link.log")
-
-
-def prepare_service(boot: Boot) -> None:
-    boot.run("DEBIAN_FRONTEND=noninteractive dpkg -i /anchord.deb")
-    boot.run("systemd-run --unit=world python3 /upstream.py world")
-    boot.run("systemd-run --unit=link ip netns exec net python3 /upstream.py link 192.0.2.53")
-    boot.run("ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519 </dev/null")
-    boot.run("cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys")
-    boot.wait("test -e /link.log -a -e /etc/anchord/anchord.toml && ss -lnu | grep -q :5300")
-    boot.run("systemctl reload anchord")
-    boot.wait("dig @127.0.0.1 good.lab +tries=1 +time=2 | grep -q 'flags:.* ad'")
-
-
-def asked(boot: Boot) -> list[str]:
-    """What the link's own server was asked, since the last time."""
-    names = boot.run("cat /link.log; : >/link.log").split()
-    return [name for name in names if "_dns-sd" not in name]
-
-
-def is_secure(boot: Boot) -> bool:
-    return " ad;" in boot.run("dig good.lab +tries=1 +time=5 | grep flags:")
 
 
 # ------------ Every day ------------

@@ -31,6 +31,12 @@ COMMON = (
 PACKAGES = {
     "bookworm": f"{COMMON},systemd-resolved,libnss-resolve,network-manager",
     "trixie": f"{COMMON},systemd-resolved,libnss-resolve",
+    "bookworm-dhclient": f"{COMMON},dnsmasq-base,ifupdown,isc-dhcp-client",
+    "bookworm-resolvconf": f"{COMMON},dnsmasq-base,ifupdown,isc-dhcp-client,resolvconf",
+    "bookworm-networkmanager": f"{COMMON},dnsmasq-base,network-manager",
+    "trixie-dhcpcd": f"{COMMON},dnsmasq-base,ifupdown,dhcpcd-base",
+    "trixie-openresolv": f"{COMMON},dnsmasq-base,ifupdown,dhcpcd-base,openresolv",
+    "trixie-netplan": f"{COMMON},dnsmasq-base,netplan.io,systemd-resolved",
 }
 """By kind of system: a release, and a word where there are several of it."""
 
@@ -135,7 +141,10 @@ def base(kind: str) -> Path:
         settings = root / "etc/dpkg/dpkg.cfg.d"
         settings.mkdir(parents=True)
         (settings / "quick").write_text("force-unsafe-io\n")  # a base that is lost is made anew
-        argv = ["debootstrap", "--variant=minbase", include, release, str(root), _mirror()]
+        fetched = CACHE / "fetched"
+        fetched.mkdir(exist_ok=True)
+        argv = ["debootstrap", "--variant=minbase", f"--cache-dir={fetched}", include, release]
+        argv += [str(root), _mirror()]
         for _ in range(ATTEMPTS):
             ran = subprocess.run(
                 argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
