@@ -14,7 +14,6 @@ told, and its proof (`persisted`, `resolver.recall`).
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 
 import msgspec
@@ -46,8 +45,7 @@ class Kind(IntEnum):
     PROOF = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True):
     """What an upstream has said: hearsay with an age.
 
     The TTLs in `response` are right as of `at`, seconds since 1970; from then on it may be used for

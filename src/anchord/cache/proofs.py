@@ -12,9 +12,9 @@ octets, the least recently used out first. Pure: `now` are seconds of a monotoni
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
+import msgspec
 from msgspec.structs import replace
 
 from anchord.dnssec.denial import collect_evidence
@@ -46,8 +46,7 @@ Parameters: TypeAlias = tuple[bytes, int] | None
 """Salt and iterations of NSEC3; None for NSEC."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proofs:
+class Proofs(msgspec.Struct, frozen=True):
     """Records of one zone that may prove something, and its SOA; their TTLs are what is left."""
 
     denials: tuple[RRset, ...]
@@ -197,15 +196,14 @@ class ProofCache:
         self.bytes_used -= self._kept.pop((zone, span.begin)).size
 
 
-@dataclass(slots=True)
-class _Zone:
+class _Zone(msgspec.Struct):
     """What is kept of a zone. `longest` are the seconds for which it lets anything be denied."""
 
     parameters: Parameters
     soa: RRset
     soa_until: float = 0.0
     longest: int = 0
-    spans: Spans = field(default_factory=Spans)
+    spans: Spans = msgspec.field(default_factory=Spans)
 
     def position(self, name: Name, spend: Spend) -> Position | None:
         """Where the name stands; None where that cannot be paid for."""
@@ -217,8 +215,7 @@ class _Zone:
         return (nsec3_hash(name, salt, iterations),)
 
 
-@dataclass(slots=True)
-class _Kept:
+class _Kept(msgspec.Struct):
     """A span, and when its time is over."""
 
     span: Span

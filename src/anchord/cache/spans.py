@@ -6,8 +6,9 @@ the two cannot both be true. Pure, and without times: `proofs` knows those.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+import msgspec
 
 from anchord.dnssec.denial import Nsec3Record, NsecRecord
 from anchord.model import names
@@ -21,8 +22,7 @@ END: Position = (b"\xff" * 64,)
 """After every name and every hash: no label is as long."""
 
 
-@dataclass(slots=True)
-class Span:
+class Span(msgspec.Struct):
     """A denial: nothing lies between `begin`, where its owner stands, and `end`.
 
     The last NSEC3 of a zone reaches around: nothing lies before `low` either.
@@ -57,12 +57,11 @@ def nsec3_span(record: Nsec3Record) -> Span:
     return Span(record.rrset, begin, END, low=end)
 
 
-@dataclass(slots=True)
-class Spans:
+class Spans(msgspec.Struct):
     """The spans of a zone, none of which overlaps with another."""
 
-    _begins: list[Position] = field(default_factory=list)
-    _spans: dict[Position, Span] = field(default_factory=dict)
+    _begins: list[Position] = msgspec.field(default_factory=list)
+    _spans: dict[Position, Span] = msgspec.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self._begins)

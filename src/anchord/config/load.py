@@ -10,7 +10,6 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,7 @@ SYSTEM_FOLDER = Path("/etc/anchord")
 """Where a service's configuration is, on Unix."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True):
     """A configuration that may be used.
 
     `file` is where it came from, None for the defaults. `upstreams` are those for every name that
@@ -59,7 +57,7 @@ def load(
     if listen:
         dns = tuple(_listen_option(text) for text in listen)
         config = structs.replace(config, listen=structs.replace(config.listen, dns=dns))
-        source = replace(source, listen_option=tuple(listen))
+        source = structs.replace(source, listen_option=tuple(listen))
     for fault in rules.faults(config):
         raise source.error(fault.path, fault.problem, fault.remedy)
     warnings = rules.warnings(config, source.document)
@@ -117,8 +115,7 @@ def _exists(path: Path) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(msgspec.Struct, frozen=True):
     """A document, and where its keys stand. `listen_option` took the place of listen.dns."""
 
     file: Path | None

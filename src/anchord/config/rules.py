@@ -3,7 +3,8 @@
 import pathlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from anchord.model import names
 from anchord.model.errors import AnchordError
@@ -22,8 +23,7 @@ from .schema import (
 from .where import Path
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """A rule that the key at `path` breaks: what is wrong, and what to do."""
 
     path: Path

@@ -3,9 +3,10 @@
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 
+import msgspec
 import trio
+from msgspec.structs import replace
 
 from anchord.cache.persisted import Evidence
 from anchord.config import anchors as anchor_files
@@ -158,8 +159,7 @@ def _paused(network: NetworkWatch | None, nursery: trio.Nursery) -> Routes:
     return Routes([NetworkUpstream(network, None, nursery)])
 
 
-@dataclass(frozen=True, slots=True)
-class _Opening:
+class _Opening(msgspec.Struct, frozen=True):
     """What all upstreams of a resolver are opened with."""
 
     nursery: trio.Nursery
@@ -229,6 +229,7 @@ def _upstreams(
         opening.nursery,
         allow_plaintext=policy.allow_plaintext,
         early_data=forward.early_data,
+        is_simple=isinstance(policy, Zone) and policy.dnssec == "insecure",
         book=opening.book,
     )
     loops = opening.loops

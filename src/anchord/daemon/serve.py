@@ -9,9 +9,9 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 
+import msgspec
 import trio
 
 from anchord.config.load import Loaded
@@ -51,8 +51,7 @@ async def serve(loaded: Loaded, reload: Callable[[], Loaded] | None = None) -> N
     logger.info("stopped")
 
 
-@dataclass(frozen=True, slots=True)
-class _Sockets:
+class _Sockets(msgspec.Struct, frozen=True):
     """All that is listened on; systemd may have opened the control socket, and keeps it then."""
 
     doors: tuple[Door, ...]

@@ -1,7 +1,6 @@
 """Where programs that run the engine themselves ask: the daemon, if it is there."""
 
 import secrets
-from dataclasses import replace
 
 import trio
 from msgspec import structs
@@ -51,7 +50,7 @@ def _through(loaded: Loaded, address: SocketAddress) -> Loaded:
         structs.replace(zone, upstream=(daemon.url,), allow_plaintext=True) for zone in config.zone
     )
     forward = structs.replace(config.forward, allow_plaintext=True)
-    return replace(
+    return structs.replace(
         loaded,
         config=structs.replace(config, zone=zones, forward=forward),
         upstreams=(daemon,),

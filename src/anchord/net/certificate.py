@@ -5,9 +5,10 @@ Nothing here judges a certificate. What is read may be an attacker's: texts are 
 
 import base64
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -18,8 +19,7 @@ SHOWN_LENGTH = 64
 """Characters of a name or issuer that a message shows: an error should stay one line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Described:
+class Described(msgspec.Struct, frozen=True):
     """A certificate for people. Dates are in UTC; `names` are DNS names and IP addresses."""
 
     names: tuple[str, ...]

@@ -11,8 +11,9 @@ certificates narrow down the chain: one in it must have been issued as exactly t
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from anchord.model.errors import AnchordError
 
@@ -25,8 +26,7 @@ class TlsError(AnchordError):
     exit_status = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """Who a server must prove to be.
 
     `name` is a DNS name or an IP address. `ca_file` is a PEM file, the platform's store where it

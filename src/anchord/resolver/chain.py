@@ -6,10 +6,10 @@ cause, and those that are under way for it.
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeVar
 
+import msgspec
 import trio
 from msgspec.structs import replace
 
@@ -103,8 +103,7 @@ class KnownZones:
             del self.signed[zone]
 
 
-@dataclass(frozen=True, slots=True)
-class Renewing:
+class Renewing(msgspec.Struct, frozen=True):
     """The same memory for a walk that proves anew what is due: that it does not know."""
 
     zones: KnownZones
@@ -118,15 +117,13 @@ class Renewing:
         self.zones.put(trust)
 
 
-@dataclass(slots=True)
-class Account:
+class Account(msgspec.Struct):
     """How many upstream queries may still be caused."""
 
     left: int
 
 
-@dataclass(slots=True)
-class Job:
+class Job(msgspec.Struct):
     """What one client question may still cause, and what is under way for it.
 
     `guesses` are questions that were sent along because they may be needed, `flights` those that
@@ -136,9 +133,9 @@ class Job:
 
     account: Account
     rung: Rung = USUAL
-    flights: dict[Question, Flight[Said]] = field(default_factory=dict)
-    guesses: dict[Question, Flight[Said]] = field(default_factory=dict)
-    began: float = field(default_factory=trio.current_time)
+    flights: dict[Question, Flight[Said]] = msgspec.field(default_factory=dict)
+    guesses: dict[Question, Flight[Said]] = msgspec.field(default_factory=dict)
+    began: float = msgspec.field(default_factory=trio.current_time)
     late_at: float = math.inf
     blocked_by: str = ""
 

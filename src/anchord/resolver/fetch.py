@@ -17,8 +17,8 @@ import logging
 import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
+import msgspec
 import trio
 from msgspec.structs import replace
 
@@ -68,8 +68,7 @@ DISTRUSTED = 300.0
 long that what strips signatures is not met at every name, and yet a passing fault is forgotten."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rung:
+class Rung(msgspec.Struct, frozen=True):
     """A way of asking: of one upstream alone, or of all of the route; with CD set or without."""
 
     upstream: Upstream | None = None

@@ -17,10 +17,11 @@ import logging
 import os
 import stat
 import sys
-from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
+
+import msgspec
 
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.names import Name
@@ -47,16 +48,15 @@ LONGEST_REASON = 100
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Hosts:
+class Hosts(msgspec.Struct, frozen=True):
     """What a hosts file says.
 
     `addresses` are those of each name, `pointers` the name of each reverse name, all as keys but
     the names that are pointed to. `malformed` are the lines that were skipped: number and reason.
     """
 
-    addresses: dict[Name, tuple[bytes, ...]] = field(default_factory=dict)
-    pointers: dict[Name, Name] = field(default_factory=dict)
+    addresses: dict[Name, tuple[bytes, ...]] = msgspec.field(default_factory=dict)
+    pointers: dict[Name, Name] = msgspec.field(default_factory=dict)
     malformed: tuple[tuple[int, str], ...] = ()
 
     def answer(self, question: Question) -> Answer | None:

@@ -11,9 +11,9 @@ comes later begins anew.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 
+import msgspec
 import trio
 from msgspec.structs import replace
 
@@ -39,8 +39,7 @@ from .routes import Route, Routes
 from .speculate import chain_questions
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
+class Means(msgspec.Struct, frozen=True):
     """What every inquiry has at hand. `timeout` is of a whole client query, in seconds.
 
     `ask` puts another question to the resolver, `keep` tells it what has come of one.

@@ -11,7 +11,6 @@ Whatever the data say or the world does, there is an `Answer` at the end.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import msgspec
@@ -61,8 +60,7 @@ Hosts = Callable[[Question], Answer | None]
 """What the hosts file says to a question."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """What a resolver is told: sizes in octets, times in seconds.
 
     `serve_stale` is for how long an answer that is over may be told, `prefetch` whether those in
@@ -70,8 +68,8 @@ class Settings:
     """
 
     anchors: TrustAnchors
-    limits: Limits = field(default_factory=Limits)
-    supported: Supported = field(default_factory=Supported)
+    limits: Limits = msgspec.field(default_factory=Limits)
+    supported: Supported = msgspec.field(default_factory=Supported)
     cache_size: int = 64 * 1024 * 1024
     serve_stale: float = 0.0
     prefetch: bool = False

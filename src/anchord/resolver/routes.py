@@ -1,7 +1,8 @@
 """Which upstreams a question goes to: the longest matching zone's, else the general ones."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from anchord.model import names
 from anchord.model.names import ROOT, Name
@@ -9,8 +10,7 @@ from anchord.model.question import Question
 from anchord.upstream.base import Upstream
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(msgspec.Struct, frozen=True):
     """The upstreams for `domain` and what is below it, in the order in which they are asked.
 
     The general route is that of the root. `is_checked` is false for a zone that is configured as

@@ -16,8 +16,9 @@ for `ipv4only.arpa` (RFC 8880).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum, auto
+
+import msgspec
 
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.names import Name
@@ -51,8 +52,7 @@ class Treatment(Enum):
     """A local zone with few records or none."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpecialName:
+class SpecialName(msgspec.Struct, frozen=True):
     """A name that is treated specially, together with all names below it.
 
     `meaning` tells people what is answered, `reference` names the standard that says so. `records`
@@ -66,8 +66,7 @@ class SpecialName:
     records: tuple[RRset, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SpecialAnswer:
+class SpecialAnswer(msgspec.Struct, frozen=True):
     """What is said to a question about a special name.
 
     `answer` holds without asking anyone. `denial` is the question by whose answer the root can

@@ -11,8 +11,9 @@ import os
 import socket
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from anchord.model.errors import AnchordError
 
@@ -38,8 +39,7 @@ class ListenError(AnchordError):
     """Addresses cannot be listened on. Exit status 2."""
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(msgspec.Struct, frozen=True):
     """The bound, non-blocking sockets of one address; the TCP socket listens."""
 
     address: HostAndPort
@@ -52,8 +52,7 @@ class Door:
         self.streams.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True):
     """What `bind` achieved.
 
     `warnings` are sentences for the log.

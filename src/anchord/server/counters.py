@@ -1,14 +1,14 @@
 """What the front doors count. Plain integers: adding one costs nothing on the path of a query."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+
+import msgspec
 
 from anchord.model import rcodes
 from anchord.model.verdict import Status
 
 
-@dataclass(slots=True)
-class Counters:
+class Counters(msgspec.Struct):
     """Counts since the start.
 
     `statuses` is indexed by Status, `rcodes` by response code; `edes` by INFO-CODE. What is
@@ -36,10 +36,10 @@ class Counters:
     """… closed at once, since as many as there may be were busy."""
     connections_evicted: int = 0
     """… closed while idle, to make room for another."""
-    statuses: list[int] = field(default_factory=lambda: [0] * len(Status))
-    rcodes: dict[int, int] = field(default_factory=dict)
-    edes: dict[int, int] = field(default_factory=dict)
-    repeats: list[int] = field(default_factory=lambda: [0] * kind_of(max(Status) + 1, 0))
+    statuses: list[int] = msgspec.field(default_factory=lambda: [0] * len(Status))
+    rcodes: dict[int, int] = msgspec.field(default_factory=dict)
+    edes: dict[int, int] = msgspec.field(default_factory=dict)
+    repeats: list[int] = msgspec.field(default_factory=lambda: [0] * kind_of(max(Status) + 1, 0))
 
     @property
     def front_hits(self) -> int:
@@ -73,5 +73,5 @@ def kind_of(status: int, rcode: int) -> int:
 
 
 _TABLES = {"statuses", "rcodes", "edes", "repeats"}
-_SINGLE = (*(name for name in Counters.__slots__ if name not in _TABLES), "front_hits")
+_SINGLE = (*(name for name in Counters.__struct_fields__ if name not in _TABLES), "front_hits")
 _STATUS_NAMES = [status.name.lower() for status in Status]

@@ -13,7 +13,8 @@ For datagrams alone: a reply on a stream may be 64 KiB long.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from anchord.cache.store import Entry
 from anchord.model.clock import Clock
@@ -37,8 +38,7 @@ LONGEST_QUERY = 512
 """Octets of a query that is kept: a name, a question, and EDNS with room for padding."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """A reply, and where it came from.
 
     That is the cache entry for `question` that was stored at `stored_at`, at the age of `age`

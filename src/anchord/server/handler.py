@@ -11,10 +11,10 @@ and nobody else anything.
 """
 
 import logging
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+import msgspec
 from msgspec.structs import replace
 
 from anchord.cache.store import Entry
@@ -57,8 +57,7 @@ class Resolver(Protocol):
         """The answer; one with a failing verdict where nothing can be had. Never raises."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(msgspec.Struct, frozen=True):
     """A query that waits for its answer, cut down to what its reply needs.
 
     `limit` is the longest reply that the client takes, in octets; `options` are EDNS options of

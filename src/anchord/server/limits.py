@@ -1,10 +1,9 @@
 """The limits of the front doors: what one client, or all of them, may hold at most."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """Times in seconds, sizes in octets."""
 
     datagrams_in_flight: int = 1024

@@ -9,7 +9,8 @@ systemd-resolved; a file that cannot be renamed because it is mounted there.
 import array
 import fcntl
 import os
-from dataclasses import dataclass, field
+
+import msgspec
 
 from . import files, resolv_conf
 from .errors import SystemRefusal
@@ -33,8 +34,7 @@ _IMMUTABLE = 0x10
 """FS_IOC_GETFLAGS and FS_IMMUTABLE_FL of linux/fs.h."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """What was found. `owner` is who says in the file's first comment that the file is his."""
 
     seen: Seen
@@ -56,12 +56,11 @@ class Facts:
     wsl: str = ""
     """"generates" where WSL writes resolv.conf at each start, "leaves" where it was told not to."""
     container: str = ""
-    others: tuple[str, ...] = field(default=())
+    others: tuple[str, ...] = ()
     """Files by which other programs have a hand in the system's DNS."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """By whose means it is done, and the facts that decided, in the order they were asked."""
 
     backend: str

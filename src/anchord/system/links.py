@@ -10,7 +10,6 @@ import json
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +45,7 @@ SIGNS = (
 """Files and folders that are written anew when what a link says of DNS has changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """A link by its name. `domains` are those that it alone knows, as keys; never the root.
 
     `is_default` tells that it wants all names (`~.`), as a VPN does that carries everything.

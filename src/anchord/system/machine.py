@@ -9,8 +9,9 @@ import os
 import stat
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from .errors import SystemRefusal
 
@@ -23,8 +24,7 @@ MOST_LINKS = 16
 """Links followed one after the other; more are a loop."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(msgspec.Struct, frozen=True):
     """A program that has ended."""
 
     status: int
@@ -32,8 +32,7 @@ class Ran:
     stderr: str
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(msgspec.Struct, frozen=True):
     """A system by the folder that is its `/`."""
 
     root: Path = Path("/")

@@ -2,7 +2,8 @@
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 PATH = "/etc/resolv.conf"
 
@@ -14,8 +15,7 @@ MOST_SERVERS = 3
 """Name servers that the C library reads (MAXNS); later ones are never asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvConf:
+class ResolvConf(msgspec.Struct, frozen=True):
     """`search` holds the domains of the last `search` or `domain` line, as they are written."""
 
     nameservers: tuple[str, ...] = ()

@@ -16,10 +16,11 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
+import msgspec
 import trio
+from msgspec.structs import replace
 
 from anchord.model import names, rdtypes
 from anchord.model.question import Question
@@ -50,8 +51,7 @@ REMEMBERED = 600.0
 """Seconds for which the address that won a race comes first; RFC 8305 section 4 leaves it open."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """Addresses of a host, and until when they hold, in seconds since 1970.
 
     Raises ValueError for what is no address.

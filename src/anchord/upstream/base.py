@@ -6,9 +6,10 @@ scopes: a transport limits only how long it connects, keeps an idle connection, 
 that has fallen silent. Groups of upstreams will be upstreams too.
 """
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+import msgspec
 
 from anchord.model.ede import Ede, EdeCode
 from anchord.model.errors import AnchordError
@@ -45,13 +46,14 @@ class Upstream(Protocol):
         """Ends every connection; whoever still waits gets an UpstreamError."""
 
 
-@dataclass(slots=True)
-class Counters:
+class Counters(msgspec.Struct):
     """What an upstream has done so far, and what has been measured.
 
     `queries` counts what callers asked, `replies` what they got. `handshakes` counts new
     connections and `resumptions` those among them that took up a TLS session. `replays` counts
     queries that moved to a fresh connection, and `mismatches` messages that answered nothing.
+    Over UDP, `cookies` counts replies with the cookie of their query (RFC 7873), and `moved_to_tcp`
+    those that came over TCP, since UDP would not do.
     `refutations` counts its answers that could not be proven while another upstream's could, and
     `hedges` the queries that it got because another one was slow. `last_error` is the last one's
     cause, `certificate` what the server has proven last, in DER.
@@ -64,12 +66,14 @@ class Counters:
     replays: int = 0
     retransmissions: int = 0
     mismatches: int = 0
+    cookies: int = 0
+    moved_to_tcp: int = 0
     refutations: int = 0
     hedges: int = 0
     last_error: str = ""
     certificate: bytes = b""
-    round_trip: RoundTrip = field(default_factory=RoundTrip)
-    idle: IdleTime = field(default_factory=IdleTime)
+    round_trip: RoundTrip = msgspec.field(default_factory=RoundTrip)
+    idle: IdleTime = msgspec.field(default_factory=IdleTime)
 
     @property
     def issuer(self) -> str:
@@ -89,6 +93,8 @@ class Counters:
             "replays": self.replays,
             "retransmissions": self.retransmissions,
             "mismatches": self.mismatches,
+            "cookies": self.cookies,
+            "moved_to_tcp": self.moved_to_tcp,
             "refutations": self.refutations,
             "hedges": self.hedges,
             "rtt_p50_ms": round(self.round_trip.quantile(0.5) * 1000, 1),

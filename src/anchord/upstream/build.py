@@ -8,11 +8,12 @@ goes where it was not meant to go.
 import importlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 from types import ModuleType
 
+import msgspec
 import trio
+from msgspec.structs import replace
 
 from anchord.model.errors import AnchordError
 from anchord.net.identity import Identity
@@ -42,26 +43,28 @@ def build_upstreams(
     *,
     allow_plaintext: bool = False,
     early_data: bool = False,
+    is_simple: bool = False,
     book: AddressBook | None = None,
 ) -> list[Upstream]:
     """An upstream for each endpoint; nothing is connected yet, tasks will run in the nursery.
 
     `book` knows where their hosts are; without it the system is asked. `early_data` lets queries go
-    in the first flight of a resumed QUIC connection. Raises AnchordError for what is not allowed,
-    or has a CA file that cannot be used.
+    in the first flight of a resumed QUIC connection. `is_simple` leaves out of queries over UDP
+    what protects them against forgers, for servers from before that. Raises AnchordError for what
+    is not allowed, or has a CA file that cannot be used.
     """
-    shared = _Shared(nursery, ClientContexts(), book or AddressBook(), early_data)
+    shared = _Shared(nursery, ClientContexts(), book or AddressBook(), early_data, is_simple)
     return [_build(endpoint, shared, allow_plaintext) for endpoint in endpoints]
 
 
-@dataclass(frozen=True, slots=True)
-class _Shared:
+class _Shared(msgspec.Struct, frozen=True):
     """What the upstreams have in common."""
 
     nursery: trio.Nursery
     contexts: ClientContexts
     book: AddressBook
     early_data: bool
+    is_simple: bool
 
 
 def _build(endpoint: Endpoint, shared: _Shared, allow_plaintext: bool) -> Upstream:
@@ -86,7 +89,7 @@ def _build(endpoint: Endpoint, shared: _Shared, allow_plaintext: bool) -> Upstre
     )
     if endpoint.scheme == "tcp":
         return over_tcp
-    return DatagramUpstream(endpoint, over_tcp, shared.book)
+    return DatagramUpstream(endpoint, over_tcp, shared.book, is_simple=shared.is_simple)
 
 
 def _tcp(endpoint: Endpoint, book: AddressBook) -> Way:

@@ -26,10 +26,11 @@ Seconds are the caller's clock's, handed in.
 import math
 import random
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
+
+import msgspec
 
 from anchord.model import names
 from anchord.model.names import Name
@@ -84,8 +85,7 @@ class Strategy(StrEnum):
     FASTEST = "fastest"
 
 
-@dataclass(slots=True)
-class Standing:
+class Standing(msgspec.Struct):
     """How one upstream does. `round_trip` is measured by its transport.
 
     `operator` is who runs it, `host` the server that it is a way to.
@@ -143,8 +143,7 @@ class Standing:
         self.round_trip.forget()
 
 
-@dataclass(frozen=True, slots=True)
-class Plan(Generic[Key]):
+class Plan(msgspec.Struct, Generic[Key], frozen=True):
     """Whom to ask, one after the other.
 
     The second may be asked beside the first after `hedge_after` seconds, which is infinite where

@@ -6,9 +6,9 @@ connection, and asking again elsewhere, is for `shared`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
+import msgspec
 import outcome
 import trio
 
@@ -20,8 +20,7 @@ from .matching import is_error_without_question, repeats_question
 from .pool import State, Usage
 
 
-@dataclass(eq=False, slots=True)
-class Waiter:
+class Waiter(msgspec.Struct, eq=False):
     """A task that waits for the reply to its query.
 
     `places` are where it stands, each with how to leave it: the queue for a connection, or one or
@@ -32,7 +31,7 @@ class Waiter:
     question: bytes
     task: trio.lowlevel.Task
     sends: int = 0
-    places: dict[object, Callable[[], None]] = field(default_factory=dict)
+    places: dict[object, Callable[[], None]] = msgspec.field(default_factory=dict)
 
     def leave(self) -> None:
         """Takes the waiter out of every place: a later reply finds nobody."""

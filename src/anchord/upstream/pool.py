@@ -5,8 +5,9 @@ Times are seconds of the caller's clock, handed in.
 
 import math
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum, auto
+
+import msgspec
 
 IDLE_LIMIT = 8.0
 """Seconds after which an idle connection is closed where nothing is known of the server: public
@@ -122,8 +123,7 @@ class State(Enum):
     """Nobody needs it, and the server is about to cut it."""
 
 
-@dataclass(slots=True)
-class Usage:
+class Usage(msgspec.Struct):
     """What one connection has been through.
 
     `used_at` is when something was last sent or heard, `answered` how many replies came over it,

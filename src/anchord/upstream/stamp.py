@@ -8,7 +8,8 @@ for looking up its host name; those are plaintext and are not used.
 import base64
 import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from anchord.model.errors import AnchordError
 
@@ -33,8 +34,7 @@ _FOREIGN = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(msgspec.Struct, frozen=True):
     """What a stamp says.
 
     `address` is an IP address, in brackets where it is IPv6, with a port behind it or only a port;
@@ -100,8 +100,7 @@ def _wrong(text: str, problem: str) -> AnchordError:
     )
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(msgspec.Struct):
     """Takes parts off a stamp, from a position on. Raises AnchordError where it is too short."""
 
     whole: str

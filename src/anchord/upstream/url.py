@@ -8,8 +8,10 @@ import binascii
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, urlsplit
+
+import msgspec
+from msgspec.structs import replace
 
 from anchord.model import names
 from anchord.model.errors import AnchordError
@@ -27,8 +29,7 @@ DEFAULT_PATH = "/dns-query"
 """Where public servers have DNS over HTTPS, as the examples of RFC 8484 do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """One upstream: where it is, and how it proves who it is.
 
     `host` is a DNS name in lower case without the final dot, or an IP address; it is also what

@@ -1,12 +1,12 @@
 """What the tests of encrypted transports share: a certificate, servers, and upstreams."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
+from msgspec.structs import replace
 
 from anchord.upstream.base import UpstreamError
 from anchord.upstream.build import build_upstreams
