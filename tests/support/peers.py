@@ -1,5 +1,6 @@
 """Servers for the tests of transports: each does exactly what its test says, good or bad."""
 
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Self, TypeAlias
@@ -107,3 +108,41 @@ async def abort(stream: Stream) -> None:
     """Ends a connection without any farewell: TCP closes, or resets what is unread."""
     transport = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
     await transport.aclose()
+
+
+class DatagramPeer:
+    """A server over UDP that sends what its conduct says, and one over TCP on the same port.
+
+    The conduct gets a query and how many came before it; answers over TCP are 192.0.2.1, unless
+    another conduct says otherwise.
+    """
+
+    def __init__(
+        self,
+        conduct: Callable[[bytes, int], list[bytes]],
+        host: str = "127.0.0.1",
+        over_tcp: Conduct = answer_everything,
+    ) -> None:
+        self.received: list[bytes] = []
+        self.sources: list[tuple[str, int]] = []
+        self.over_tcp = StreamPeer(over_tcp, host=host)
+        self.socket = trio.socket.socket(
+            socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM
+        )
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # for forgers
+        self._host = host
+        self._conduct = conduct
+
+    async def start(self, nursery: trio.Nursery, port: int = 0) -> None:
+        await self.over_tcp.start(nursery, port)
+        await self.socket.bind((self._host, self.over_tcp.port))
+        nursery.start_soon(self._serve)
+
+    async def _serve(self) -> None:
+        with self.socket:
+            while True:
+                query, source = await self.socket.recvfrom(4096)
+                self.received.append(query)
+                self.sources.append(source[:2])
+                for message in self._conduct(query, len(self.received) - 1):
+                    await self.socket.sendto(message, source)

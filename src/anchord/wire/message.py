@@ -19,8 +19,10 @@ from .embedded import LAYOUTS, decompressed
 from .errors import FormError
 from .name import Known, read_name
 from .options import (
+    OPTION_COOKIE,
     OPTION_KEEPALIVE,
     Edns,
+    first_option,
     padding,
     read_edes,
     read_opt,
@@ -205,17 +207,36 @@ def with_keepalive(query: bytes) -> bytes:
     """A query that `write_query` has written, asking for the idle timeout too (RFC 7828).
 
     What it had of padding gives way to the option. Only for connections that can be kept, and not
-    for QUIC (RFC 9250 section 5.5.2). A query without EDNS stays as it is.
+    for QUIC (RFC 9250 section 5.5.2).
     """
+    is_padded = bool(_options_of(query))
+    return _with_option(query, write_option(OPTION_KEEPALIVE, b""), is_padded=is_padded)
+
+
+def with_cookie(query: bytes, cookie: bytes) -> bytes:
+    """The same with a cookie (RFC 7873) and without padding."""
+    return _with_option(query, write_option(OPTION_COOKIE, cookie), is_padded=False)
+
+
+def with_padding(query: bytes, *, is_padded: bool) -> bytes:
+    """The same with padding, and no other option, or without it."""
+    return _with_option(query, b"", is_padded=is_padded)
+
+
+def _with_option(query: bytes, option: bytes, *, is_padded: bool) -> bytes:
+    """A query of ours with these options; one without EDNS stays as it is."""
     start = query.rfind(_OPT_HEAD)
     if not query[11] or start < 0:
         return query
-    options_at = start + len(write_opt(dnssec_ok=True))
-    asking = write_option(OPTION_KEEPALIVE, b"")
-    head = query[:options_at] + asking
-    padded = padding(len(head), QUERY_PADDING) if query[options_at:] else b""
-    length = len(asking) + len(padded)
-    return head[: options_at - 2] + length.to_bytes(2) + asking + padded
+    options_at = start + len(_OPT_HEAD) + 2
+    head = query[:options_at] + option
+    options = option + (padding(len(head), QUERY_PADDING) if is_padded else b"")
+    return query[: options_at - 2] + len(options).to_bytes(2) + options
+
+
+def _options_of(query: bytes) -> bytes:
+    start = query.rfind(_OPT_HEAD)
+    return query[start + len(_OPT_HEAD) + 2 :] if start >= 0 else b""
 
 
 _OPT_HEAD = write_opt(dnssec_ok=True)[:-2]
@@ -280,6 +301,12 @@ def find_option(wire: bytes, code: int) -> bytes | None:
     opt_at = wire.find(_OPT_START)
     if opt_at < 0 or wire.find(code.to_bytes(2), opt_at) < 0:
         return None  # most have none, and need not be read for that
+    edns = find_edns(wire)
+    return first_option(edns.options, code) if edns else None
+
+
+def find_edns(wire: bytes) -> Edns | None:
+    """What the OPT record of this reply says, as in `find_option`."""
     _, _, questions, *counts = _HEADER.unpack_from(wire)
     known: Known = {}
     position = HEADER
@@ -287,11 +314,9 @@ def find_option(wire: bytes, code: int) -> bytes | None:
         for _ in range(questions):
             position = read_name(wire, position, len(wire), known)[1] + 4  # type and class
         for _ in range(sum(counts)):
-            _, rdtype, _, _, start, position = _read_record(wire, position, known)
-            options = wire[start:position] if rdtype == rdtypes.OPT else b""
-            for found, data in read_options(options):
-                if found == code:
-                    return data
+            _, rdtype, rdclass, ttl, start, position = _read_record(wire, position, known)
+            if rdtype == rdtypes.OPT:
+                return read_opt(rdclass, ttl, wire[start:position])
     except FormError:
         pass
     return None

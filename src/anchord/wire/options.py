@@ -8,6 +8,7 @@ from anchord.model.ede import Ede
 
 from .errors import FormError
 
+OPTION_COOKIE = 10
 OPTION_KEEPALIVE = 11
 OPTION_PADDING = 12
 OPTION_EDE = 15
@@ -73,6 +74,14 @@ def read_options(options: bytes) -> Iterator[tuple[int, bytes]]:
             raise FormError("an EDNS option ends too early")
         yield int.from_bytes(options[position : position + 2]), options[start:end]
         position = end
+
+
+def first_option(options: bytes, code: int) -> bytes | None:
+    """The data of the first option with this code; None without it, or where one is cut short."""
+    try:
+        return next((data for found, data in read_options(options) if found == code), None)
+    except FormError:
+        return None
 
 
 def write_option(code: int, data: bytes) -> bytes:

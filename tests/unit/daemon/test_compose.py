@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import trio
 
 from anchord.config.load import Loaded, load
 from anchord.config.schema import DEFAULT_UPSTREAMS, Config
@@ -23,7 +24,10 @@ from anchord.model.clock import FixedWallClock, SystemClock
 from anchord.model.errors import AnchordError
 from anchord.model.verdict import Status
 from anchord.resolver.resolver import Resolver
+from anchord.wire.message import find_option
+from anchord.wire.options import OPTION_COOKIE
 from support.lab import NOW, world_of
+from support.peers import DatagramPeer, reply_to
 from support.walk import ask, codes
 
 CORP = "corp.internal"
@@ -149,6 +153,25 @@ async def test_a_zone_has_its_own_upstream_and_the_general_one_never_hears_of_it
         assert (answer.verdict.status, codes(answer)) == (Status.INSECURE, [])
         assert texts(at.own) == [f"host.{CORP}. A"]
         assert at.general == []
+
+
+@pytest.mark.parametrize("policy", ["insecure", "validate"])
+async def test_only_servers_of_insecure_zones_get_queries_without_cookies(
+    tmp_path: Path, nursery: trio.Nursery, policy: str
+) -> None:
+    peer = DatagramPeer(lambda query, _before: [reply_to(query)])
+    await peer.start(nursery)
+    zone = f"""
+        [[zone]]
+        domain = "{CORP}"
+        upstream = ["udp://127.0.0.1:{peer.over_tcp.port}"]
+        allow_plaintext = true
+        dnssec = "{policy}"
+    """
+    async with network(tmp_path) as at, at.resolver(rest=zone) as resolver:
+        await ask(resolver, f"host.{CORP}")
+    cookies = {find_option(query, OPTION_COOKIE) is not None for query in peer.received}
+    assert cookies == {policy == "validate"}
 
 
 async def test_the_hosts_file_is_read(tmp_path: Path) -> None:

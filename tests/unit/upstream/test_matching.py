@@ -2,9 +2,13 @@ import pytest
 
 from anchord.upstream.matching import (
     is_error_without_question,
+    is_format_error,
     question_of,
     repeats_question,
+    spells,
+    spelt,
     with_id,
+    with_question,
 )
 from support.peers import query_for, reply_to
 
@@ -65,3 +69,35 @@ def test_only_an_error_may_do_without_the_question() -> None:
     assert not is_error_without_question(b"\0\0\x80\0\0\0\0\0\0\0\0\0")
     assert not is_error_without_question(b"\0\0\x80\x01\0\x01\0\0\0\0\0\0")
     assert not is_error_without_question(b"\0\0\0\x01\0\0\0\0\0\0\0\0")
+
+
+def test_chance_turns_letters_and_nothing_else() -> None:
+    query = query_for(r"a1-b\193.Example", HTTPS)
+    everything = (1 << 8 * len(query)) - 1
+    turned = spelt(query, everything)
+    assert question_of(turned) == b"\x05A1-B\xc1\x07EXAMPLE\0\0\x41\0\x01"
+    assert turned.replace(question_of(turned), question_of(query)) == query
+    assert spelt(query, 0) == query
+    assert spelt(turned, everything) == query
+
+
+def test_each_bit_of_chance_is_for_one_octet() -> None:
+    query = query_for("www.example")
+    assert question_of(spelt(query, 0b100010)).startswith(b"\x03Www\x07Example\0")
+
+
+def test_a_spelling_is_judged_letter_by_letter() -> None:
+    query = spelt(query_for("www.example"), 0b100010)
+    assert spells(reply_to(query), question_of(query))
+    assert not spells(reply_to(query_for("www.example")), question_of(query))
+
+
+def test_names_that_point_to_the_question_are_spelt_as_it_is() -> None:
+    query = query_for("www.example")
+    reply = reply_to(spelt(query, 0b100010))
+    assert with_question(reply, question_of(query)) == reply_to(query)
+
+
+def test_an_error_of_form_is_told_from_others() -> None:
+    assert is_format_error(b"\0\0\x80\x01\0\0\0\0\0\0\0\0")
+    assert not is_format_error(b"\0\0\x80\x05\0\0\0\0\0\0\0\0")

@@ -18,11 +18,14 @@ from anchord.wire.message import (
     TC,
     Query,
     Rejection,
+    find_edns,
     find_option,
     is_truncated,
     read_query,
     read_response,
+    with_cookie,
     with_keepalive,
+    with_padding,
     write_plain_query,
     write_query,
 )
@@ -250,6 +253,28 @@ def test_a_query_can_ask_how_long_the_connection_is_kept(*, is_padded: bool) -> 
             assert len(asking) % 128 == 0
 
 
+@pytest.mark.parametrize("is_padded", [False, True])
+def test_a_query_can_have_a_cookie_and_is_not_padded_then(*, is_padded: bool) -> None:
+    written = write_query(QUESTION, padded=is_padded)
+    (option,) = dns.message.from_wire(with_cookie(written, b"12345678")).options
+    assert (int(option.otype), option.to_wire()) == (10, b"12345678")
+
+
+@pytest.mark.parametrize("is_padded", [False, True])
+def test_padding_can_be_added_and_taken_away(*, is_padded: bool) -> None:
+    bare, padded = write_query(QUESTION), write_query(QUESTION, padded=True)
+    for written in (bare, padded):
+        assert with_padding(written, is_padded=is_padded) == (padded if is_padded else bare)
+
+
+def test_what_an_opt_record_says_is_found() -> None:
+    edns = find_edns(reply(additional=(opt(options.write_option(12, b"")),)))
+    assert edns is not None
+    assert edns.options == b"\0\x0c\0\0"
+    assert find_edns(reply()) is None
+    assert find_edns(reply(additional=(opt(b""),))[:-1]) is None
+
+
 def test_an_option_is_found_wherever_the_record_for_it_stands() -> None:
     kept, padding = options.write_option(11, b"\0\x64"), options.write_option(12, b"\0\x0b")
     address = record(WWW, 1, b"\0\0\x29\x0b")
@@ -271,6 +296,8 @@ def test_no_option_is_found_in_what_only_looks_like_one() -> None:
 def test_a_query_without_edns_cannot_ask_that() -> None:
     query = write_plain_query(QUESTION)
     assert with_keepalive(query) == query
+    assert with_cookie(query, b"12345678") == query
+    assert with_padding(query, is_padded=True) == query
 
 
 # ------------ Responses of upstreams ------------
