@@ -83,10 +83,14 @@ def farm(folder: Path, zones: Sequence[Zone] = ()) -> Farm:
 
 
 @contextmanager
-def knot(farm: Farm, program: str) -> Iterator[dict[str, int]]:
-    """Knot DNS; its ports by scheme."""
+def knot(farm: Farm, program: str, *, sends_cookies: bool = False) -> Iterator[dict[str, int]]:
+    """Knot DNS; its ports by scheme.
+
+    With cookies, it answers BADCOOKIE to whoever knows them, and does not send one of its own.
+    """
     plain, tls, quic = free_ports(3)
-    configuration = farm.folder / "knot.conf"
+    configuration = farm.folder / f"knot{plain}.conf"
+    cookies = "\n    global-module: mod-cookies/all" if sends_cookies else ""
     configuration.write_text(
         f"""
 server:
@@ -104,12 +108,15 @@ log:
   - target: stderr
     any: info
 database:
-  storage: {farm.folder}/knot
+  storage: {farm.folder}/knot{plain}
+mod-cookies:
+  - id: all
+    badcookie-slip: 1
 template:
   - id: default
     storage: {farm.folder}
     zonefile-sync: -1
-    journal-content: none
+    journal-content: none{cookies}
 zone:
   - domain: example.
     file: example.zone
@@ -143,7 +150,7 @@ newServer({{ address="127.0.0.1:{backend}" }}):setUp()
 
 @contextmanager
 def bind(farm: Farm, program: str) -> Iterator[dict[str, int]]:
-    """BIND; its ports by scheme."""
+    """BIND; its ports by scheme. It wants its cookie from whoever knows cookies."""
     plain, tls, https = free_ports(3)
     folder = farm.folder / f"bind{plain}"
     folder.mkdir()
@@ -156,6 +163,7 @@ options {{
   pid-file none;
   session-keyfile "{folder}/session.key";
   recursion no;
+  require-server-cookie yes;
   listen-on-v6 {{ none; }};
   listen-on port {plain} {{ 127.0.0.1; }};
   listen-on port {tls} tls own {{ 127.0.0.1; }};
@@ -166,7 +174,7 @@ zone "example" {{ type primary; file "{farm.folder}/example.zone"; }};
 """)
     with server([program, "-g", "-n", "1", "-c", str(configuration)], folder, port=https):
         _wait_until_answering(plain)  # it listens before it has loaded the zone
-        yield {"tls": tls, "https": https}
+        yield {"udp": plain, "tls": tls, "https": https}
 
 
 def _wait_until_answering(port: int) -> None:
@@ -180,7 +188,7 @@ def _wait_until_answering(port: int) -> None:
 
 
 @contextmanager
-def unbound(farm: Farm, program: str) -> Iterator[dict[str, int]]:
+def unbound(farm: Farm, program: str, *, sends_cookies: bool = False) -> Iterator[dict[str, int]]:
     """Unbound; its ports by scheme, without `https` where it was built without that."""
     plain, tls, https = free_ports(3)
     folder = farm.folder / f"unbound{plain}"
@@ -201,6 +209,7 @@ server:
   pidfile: ""
   use-syslog: no
   do-daemonize: no
+{"  answer-cookie: yes" if sends_cookies else ""}
   module-config: "iterator"
 remote-control:
   control-enable: no
@@ -210,7 +219,7 @@ auth-zone:
   for-upstream: no
 """)
     with server([program, "-c", str(configuration)], folder, port=tls):
-        ports = {"tls": tls, "https": https}
+        ports = {"udp": plain, "tls": tls, "https": https}
         built = subprocess.run([program, "-V"], capture_output=True, text=True, check=False).stdout
         if "--with-libnghttp2" not in built:
             del ports["https"]
