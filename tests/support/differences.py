@@ -19,6 +19,7 @@ UNBOUND: Mapping[str, str] = {
     "loop.links.lab. A": LOOPS,
     "self.links.lab. A": LOOPS,
     "long-salt.hostile.": "thinks too long about a denial, when it validates",
+    "many-types.hostile. ANY": "does not answer, when it validates",
 }
 """What Unbound does on the way."""
 
@@ -39,6 +40,7 @@ BIND: Mapping[str, str] = {
     "x.grow.trees.lab. A": "follows fewer aliases itself",
     "b.a.w.trees.lab. A": "sends a wildcard's proof at the second asking",
     "extras.lab.": "refuses denials that have more beside them than they need",
+    "loose-extras.lab.": "refuses denials that have more beside them than they need",
     "no-soa.lab.": "refuses denials without an SOA record",
     "many-addresses.lab.": "refuses sets of more than 100 records",
     "asked-of-child.lab.": "refuses a denial of the DS set that is signed by the child",
@@ -47,6 +49,8 @@ BIND: Mapping[str, str] = {
     "keytrap-keys.hostile.": "refuses sets of more than 100 records",
     "malformed-keys.hostile.": "refuses sets of more than 100 records",
     "padded.hostile.": "refuses names with too many types",
+    "padded-nsec3.hostile.": "refuses names with too many types",
+    "many-types.hostile. ANY": "answers ANY with the types that it has seen",
 }
 """What BIND 9.18 does on the way."""
 

@@ -118,8 +118,9 @@ class World:
         """The zone of that name, signed and spoilt. Raises KeyError."""
         if apex not in self._zones:
             zone = self._draft(apex)
-            for child in self._children[apex]:
-                zone.delegate(self._draft(child))
+            for child in map(self._draft, self._children[apex]):
+                if child.is_delegated:
+                    zone.delegate(child)
             sign(zone)
             spoil(zone, self._plans[apex].faults, Stage.AFTER_SIGNING)
             self._zones[apex] = zone

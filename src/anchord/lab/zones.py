@@ -76,7 +76,7 @@ class Zone:
     `windows` for single types instead. `ds` is what the parent publishes, as RDATA. `chain` are
     the signed denials. `answer_faults` change what the servers say, `ds_faults` what is said to the
     question for the zone's DS set, whoever answers it. `neighbour` finds the other zones of the
-    world, signed, for replaying what they say.
+    world, signed, for replaying what they say. The parent knows of the zone if `is_delegated`.
     """
 
     apex: Name
@@ -94,6 +94,7 @@ class Zone:
     ds_faults: list[AnswerFault] = field(default_factory=list)
     neighbour: Callable[[Name], "Zone"] = field(default=_nobody, repr=False)
     is_reachable: bool = True
+    is_delegated: bool = True
     nodes: dict[Name, set[int]] = field(default_factory=dict)
 
     def __str__(self) -> str:

@@ -58,6 +58,12 @@ def another_ds(zone: Zone, algorithm: str, digest_type: str) -> None:
     zone.ds.append(bytes((0, 1, int(algorithm), int(digest_type))) + bytes(32))
 
 
+@in_parent
+def undelegated(zone: Zone) -> None:
+    """The parent has taken the delegation back; the zone's servers answer as if nothing was."""
+    zone.is_delegated = False
+
+
 # ------------ The answer to the question for it ------------
 
 

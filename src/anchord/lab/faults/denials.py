@@ -6,8 +6,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from anchord.lab import authority
-from anchord.lab.denial import Chain, Nsec3
-from anchord.lab.online import OnlineChain
+from anchord.lab.denial import Nsec3
 from anchord.lab.sign import signed, signed_chain
 from anchord.lab.zones import Reply, Zone, absolute, is_within
 from anchord.model import names, rcodes, rdtypes
@@ -246,13 +245,25 @@ def denials_of(zone: Zone, apex: str) -> None:
     zone.answer_faults.append(exchange)
 
 
-# ------------ Two chains of NSEC3 records ------------
+# ------------ Two chains of records ------------
+
+
+@after_signing
+def denies_anew(zone: Zone, *owners: str) -> None:
+    """At these names and below, denials are by NSEC3, as after the zone has been signed anew."""
+    anew = _signed_otherwise(zone, Nsec3())
+
+    def deny(question: Question, reply: Reply) -> Reply:
+        is_anew = is_within(question.name, owners, zone.apex)
+        return authority.answer(anew, question) if is_anew else reply
+
+    zone.answer_faults.append(deny)
 
 
 @after_signing
 def mixed_salts(zone: Zone, salt: str) -> None:
     """The closest encloser is proven under the zone's salt, the rest under this one."""
-    other = _with_salt(zone, salt)
+    other = _signed_otherwise(zone, Nsec3(salt=bytes.fromhex(salt)))
 
     def mix(question: Question, reply: Reply) -> Reply:
         if question.name in zone.nodes:
@@ -270,7 +281,7 @@ def mixed_salts(zone: Zone, salt: str) -> None:
 @after_signing
 def both_salts(zone: Zone, salt: str) -> None:
     """Every proof is there twice: under this salt, and then under the zone's."""
-    other = _with_salt(zone, salt)
+    other = _signed_otherwise(zone, Nsec3(salt=bytes.fromhex(salt)))
 
     def add(question: Question, reply: Reply) -> Reply:
         under_other = authority.answer(other, question).authority
@@ -279,7 +290,6 @@ def both_salts(zone: Zone, salt: str) -> None:
     zone.answer_faults.append(add)
 
 
-def _with_salt(zone: Zone, salt: str) -> Zone:
-    """The zone as it would be under another salt."""
-    chain: Chain | OnlineChain = signed_chain(zone, Nsec3(salt=bytes.fromhex(salt)))
-    return dataclasses.replace(zone, chain=chain, answer_faults=[])
+def _signed_otherwise(zone: Zone, method: Nsec3) -> Zone:
+    """The zone as it would be with a chain by that method."""
+    return dataclasses.replace(zone, chain=signed_chain(zone, method), answer_faults=[])

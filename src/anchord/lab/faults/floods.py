@@ -8,6 +8,7 @@ from hashlib import shake_256
 
 from msgspec.structs import replace
 
+from anchord.lab.denial import Nsec3, nsec3_owner, nsec3_rdata
 from anchord.lab.keys import SHA256, forged_key
 from anchord.lab.zones import Reply, Zone
 from anchord.model import names, rdtypes
@@ -74,22 +75,27 @@ def unusable_signatures(zone: Zone, count: str, *types: str) -> None:
 
 @before_signing
 def padded_denials(zone: Zone, count: str) -> None:
-    """So many NSEC records that seem to fit stand before the good ones, wrongly signed."""
+    """So many denials that seem to fit stand before the good ones, wrongly signed."""
 
     def pad(question: Question, reply: Reply) -> Reply:
-        good = [rrset for rrset in reply.authority if rrset.rdtype == rdtypes.NSEC]
+        good = [rrset for rrset in reply.authority if rrset.rdtype in {rdtypes.NSEC, rdtypes.NSEC3}]
         if not good or question.name == zone.apex:
             return reply
-        forgeries = [_forged_nsec(zone, good[0], number) for number in range(int(count))]
+        forgeries = [_forged_denial(zone, good[0], number) for number in range(int(count))]
         return replace(reply, authority=(*forgeries, *reply.authority))
 
     zone.answer_faults.append(pad)
 
 
-def _forged_nsec(zone: Zone, like: RRset, number: int) -> RRset:
+def _forged_denial(zone: Zone, like: RRset, number: int) -> RRset:
     """A span over the whole zone that begins at a place of its own."""
-    owner = names.join([b"!%d" % number, *names.labels(zone.apex)])
-    rdata = zone.apex + write_types({rdtypes.NSEC, rdtypes.RRSIG})
+    if isinstance(zone.denial, Nsec3):
+        digest = _octets(zone, "hash", number, 20)
+        owner = nsec3_owner(digest, zone.apex)
+        rdata = nsec3_rdata(zone.denial, digest, frozenset())
+    else:
+        owner = names.join([b"!%d" % number, *names.labels(zone.apex)])
+        rdata = zone.apex + write_types({rdtypes.NSEC, rdtypes.RRSIG})
     good = like.signatures[0]
     labels = bytes((names.label_count(owner),))
     signature = good[:3] + labels + good[4:]

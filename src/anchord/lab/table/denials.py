@@ -153,6 +153,12 @@ OTHERS = (
          asks=(Ask("@ A", SECURE), Ask("nx A", BOGUS, (12,)), Ask("@ TXT", BOGUS, (12,)))),
     Plan("child.parent.hashed", "a child whose denials are good", denial=HASHED,
          asks=three(SECURE)),
+    Plan("signed-anew.lab", "a zone that turns from NSEC to NSEC3 (CVE-2026-33261)",
+         records="@ A 192.0.2.1\nlater A 192.0.2.2", faults="denies-anew later",
+         asks=(*three(SECURE),
+               Ask("later TXT", SECURE, shows="the first denial by NSEC3"),
+               Ask("nx.later A", SECURE, rcode=NXDOMAIN),
+               Ask("other A", SECURE, rcode=NXDOMAIN, shows="a denial by NSEC after those"))),
 )  # fmt: skip
 
 # ------------ Records that do not count ------------
@@ -160,7 +166,7 @@ OTHERS = (
 LENIENT_BITMAPS = "Unbound, Knot: read type bitmaps leniently"
 
 MALFORMED = (
-    Plan("empty-window.lab", "a type bitmap with a window of no octets (CVE-2026-4891)",
+    Plan("empty-window.lab", "a type bitmap with a window of no octets (CVE-2026-4890)",
          faults="empty-window", asks=three(SECURE, denial=BOGUS, denial_codes=(6,)),
          peers=LENIENT_BITMAPS),
     Plan("empty-window.hashed", "the same in NSEC3", faults="empty-window", denial=HASHED,

@@ -3,6 +3,8 @@
 They cost a few checks and fail with a code that names the limit; other questions do not notice.
 """
 
+from hashlib import shake_256
+
 from anchord.lab.denial import Nsec3
 from anchord.lab.keys import ED25519
 from anchord.lab.plan import Ask, Plan
@@ -12,6 +14,8 @@ from .questions import BOGUS, INSECURE, SECURE, three
 LONG_SALT = bytes(range(255))
 DEEP = ".".join(["x"] * 110)
 """A name of more than a hundred labels."""
+TANGLED = (".".join(shake_256(bytes((number,))).hexdigest(55)) for number in range(100))
+"""Names as long as names can be that share no more than chance has it."""
 
 KEYS = (
     Plan("hostile.", "a TLD for those", asks=(Ask("@ SOA", SECURE),)),
@@ -49,6 +53,33 @@ DENIALS = (
     Plan("padded.hostile", "200 NSEC records that seem to fit before the good one"
          " (CVE-2026-11605)", faults="padded-denials 200", asks=(Ask("@ A", SECURE),
                                                                  Ask("nx A", BOGUS, (6,)))),
+    Plan("padded-nsec3.hostile", "the same by 200 NSEC3 records", faults="padded-denials 200",
+         denial=Nsec3(), asks=(Ask("@ A", SECURE), Ask("nx A", BOGUS, (6,)))),
+    Plan(
+        "wildcards.hostile",
+        "aliases from wildcards, each with a proof of 50 iterations and 255 octets of salt",
+        records="*.w1 A 192.0.2.1\n"
+        + "\n".join(f"*.w{number} CNAME x.w{number - 1}" for number in range(2, 6)),
+        denial=Nsec3(50, LONG_SALT),
+        peers="Knot: counts salt and iterations together",
+        asks=(
+            Ask("x.w4 A", SECURE, shows="four of them are within the limit of hashing"),
+            Ask("x.w5 A", BOGUS, (6,),
+                shows="… and five are not: a question has one budget (CVE-2026-50045)",
+                peers="all: have other limits of hashing"),
+        ),
+    ),
 )  # fmt: skip
 
-PLANS = (*KEYS, *DENIALS)
+SIZES = (
+    Plan("tangled.hostile", "100 long names that no compression shortens (CVE-2024-8508)",
+         records="\n".join(f"@ MX 10 {name}.hostile." for name in TANGLED),
+         asks=(Ask("@ MX", SECURE),)),
+    Plan("many-types.hostile", "200 types at one name (CVE-2024-1737)",
+         records="\n".join(f"@ TYPE{65280 + number} \\# 1 00" for number in range(200)),
+         asks=(Ask("@ TYPE65300", SECURE), Ask("@ MX", SECURE),
+               Ask("@ ANY", BOGUS, (6,), shows="… and the question for all of them",
+                   peers="all: answer ANY in their own way"))),
+)  # fmt: skip
+
+PLANS = (*KEYS, *DENIALS, *SIZES)

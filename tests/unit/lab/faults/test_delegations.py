@@ -5,7 +5,7 @@ import pytest
 from anchord.lab.keys import ds_rdata
 from anchord.lab.plan import Plan
 from anchord.lab.zones import Zone
-from anchord.model import names, rdtypes
+from anchord.model import names, rcodes, rdtypes
 from anchord.model.response import Response
 from anchord.wire.rdata import read_ds, read_rrsig
 from support.lab import ask, brief, invalid, world_of
@@ -75,6 +75,15 @@ def test_only_the_digests_of_one_type_can_be_wrong() -> None:
 def test_the_ds_can_be_of_one_algorithm_only() -> None:
     world = world_of(Plan("z.lab", "", faults="ds-only 8", algorithms=(8, 13)))
     assert [ds[2] for ds in world.zone(names.from_text("z.lab")).ds] == [8]
+
+
+def test_the_parent_can_take_the_delegation_back() -> None:
+    world = world_of(Plan("z.lab", "", faults="undelegated"))
+    zone, parent = (world.zone(names.from_text(apex)) for apex in ("z.lab", "lab"))
+    assert ask(world, "z.lab", "DS").rcode == rcodes.NXDOMAIN
+    assert zone.apex not in parent.nodes
+    assert ask(world, "z.lab").answer != ()
+    assert invalid(zone) == set()
 
 
 # ------------ The answer to the question for it ------------

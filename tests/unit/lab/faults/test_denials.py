@@ -197,7 +197,16 @@ def test_denials_can_be_another_zones() -> None:
     assert ask(world, "z.lab").authority == ()
 
 
-# ------------ Two chains of NSEC3 records ------------
+# ------------ Two chains of records ------------
+
+
+def test_some_names_can_be_denied_by_nsec3_and_the_others_by_nsec() -> None:
+    world = world_of(Plan("z.lab", "", records="m A 192.0.2.1", faults="denies-anew m"))
+    assert {denial.split()[1] for denial in denials_in(world, "nx.z.lab")} == {"NSEC"}
+    assert {denial.split()[1] for denial in denials_in(world, "nx.m.z.lab")} == {"NSEC3"}
+    assert denials_in(world, "m.z.lab", "TXT") == [f"{names.to_text(owner_of('m.z.lab'))} NSEC3"]
+    assert brief(ask(world, "m.z.lab").answer) == ["m.z.lab. A"]
+
 
 OTHER = Nsec3(salt=b"\xbe\xef")
 

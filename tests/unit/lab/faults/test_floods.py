@@ -1,9 +1,9 @@
 """More than anybody needs: so many, of that kind, and before what is good."""
 
-from anchord.lab.denial import Nsec3
+from anchord.lab.denial import Nsec3, nsec3_owner
 from anchord.lab.plan import Plan
 from anchord.model import names
-from anchord.wire.rdata import read_dnskey, read_ds, read_nsec, read_rrsig
+from anchord.wire.rdata import read_dnskey, read_ds, read_nsec, read_nsec3, read_rrsig
 from support.lab import (
     address_set,
     ask,
@@ -75,6 +75,16 @@ def test_many_forged_denials_can_stand_before_the_good_one() -> None:
     assert brief(ask(world, "z.lab").authority) == ["z.lab. SOA", "z.lab. NSEC"]
 
 
-def test_zones_that_are_denied_by_nsec3_are_not_padded() -> None:
+def test_nsec3_records_can_be_padded_likewise() -> None:
     world = world_of(Plan("z.lab", "", faults="padded-denials 30", denial=Nsec3()))
-    assert len(ask(world, "nx.z.lab").authority) < 5
+    authority = ask(world, "nx.z.lab").authority
+    forgeries, genuine = authority[:30], authority[30:]
+    zone = world.zone(names.from_text("z.lab"))
+    assert len(genuine) > 1
+    for good in genuine:
+        check_by_dnspython(zone, good)
+    assert len({forgery.name for forgery in forgeries}) == 30
+    for forgery in forgeries:
+        digest = read_nsec3(forgery.rdatas[0]).next_hash
+        assert forgery.name == nsec3_owner(digest, zone.apex)  # around the whole zone
+        assert read_rrsig(forgery.signatures[0]).signer == zone.apex
