@@ -50,19 +50,22 @@ class Counters(msgspec.Struct):
     """What an upstream has done so far, and what has been measured.
 
     `queries` counts what callers asked, `replies` what they got. `handshakes` counts new
-    connections and `resumptions` those among them that took up a TLS session. `replays` counts
-    queries that moved to a fresh connection, and `mismatches` messages that answered nothing.
+    connections, `resumptions` those among them that took up a TLS session, and `early_data` those
+    whose first flight brought queries that the server took (0-RTT). `replays` counts queries that
+    moved to a fresh connection, and `mismatches` messages that answered nothing.
     Over UDP, `cookies` counts replies with the cookie of their query (RFC 7873), and `moved_to_tcp`
     those that came over TCP, since UDP would not do.
     `refutations` counts its answers that could not be proven while another upstream's could, and
-    `hedges` the queries that it got because another one was slow. `last_error` is the last one's
-    cause, `certificate` what the server has proven last, in DER.
+    `hedges` the queries that it got because another one was slow. `designated` is the URL
+    of the encrypted way that a plaintext one has designated and that is used (RFC 9462).
+    `last_error` is the last one's cause, `certificate` what the server has proven last, in DER.
     """
 
     queries: int = 0
     replies: int = 0
     handshakes: int = 0
     resumptions: int = 0
+    early_data: int = 0
     replays: int = 0
     retransmissions: int = 0
     mismatches: int = 0
@@ -70,6 +73,7 @@ class Counters(msgspec.Struct):
     moved_to_tcp: int = 0
     refutations: int = 0
     hedges: int = 0
+    designated: str = ""
     last_error: str = ""
     certificate: bytes = b""
     round_trip: RoundTrip = msgspec.field(default_factory=RoundTrip)
@@ -89,6 +93,7 @@ class Counters(msgspec.Struct):
             "replies": self.replies,
             "handshakes": self.handshakes,
             "resumptions": self.resumptions,
+            "early_data": self.early_data,
             "reused": reused,
             "replays": self.replays,
             "retransmissions": self.retransmissions,
@@ -101,6 +106,7 @@ class Counters(msgspec.Struct):
             "rtt_p95_ms": round(self.round_trip.quantile(0.95) * 1000, 1),
             "idle_limit_s": round(self.idle.limit, 1),
             "idle_cut_s": round(self.idle.cut or 0, 1),
+            "designated": self.designated,
             "last_error": self.last_error,
             "issuer": self.issuer,
         }

@@ -16,7 +16,7 @@ from anchord.model.errors import AnchordError
 from anchord.model.names import ROOT
 from anchord.model.question import Question
 from anchord.wire.errors import FormError
-from anchord.wire.message import read_response, write_query
+from anchord.wire.message import read_response, with_padding, write_query
 from anchord.wire.svcb import Svcb, read_svcb
 
 from . import url
@@ -45,7 +45,8 @@ SCHEMES = {"dot": "tls", "h2": "https", "doq": "quic", "h3": "h3"}
 class DesignatedUpstream:
     """As `Upstream`: a plaintext one, or the encrypted way to it once that is verified.
 
-    `address` is the upstream's own. `ca_file` is as in an `[[upstream]]`.
+    `address` is the upstream's own. `ca_file` is as in an `[[upstream]]`. Queries are padded where
+    nobody can read them, whatever they were before (RFC 8467 section 3).
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class DesignatedUpstream:
         self._ca_file = ca_file
         self._encrypted: Upstream | None = None
         self._look_at = 0.0
+        self._looking = trio.CancelScope()
 
     def __str__(self) -> str:
         return str(self._plaintext)
@@ -71,33 +73,45 @@ class DesignatedUpstream:
         """As `Upstream`."""
         if self._encrypted is None and trio.current_time() >= self._look_at:
             self._look_at = trio.current_time() + LOOK_AGAIN
-            self._nursery.start_soon(self._look)
+            self._looking = trio.CancelScope()
+            self._nursery.start_soon(self._look, self._looking)
         encrypted = self._encrypted
         if encrypted is not None:
             try:
-                return await encrypted.exchange(query)
+                return await encrypted.exchange(with_padding(query, is_padded=True))
             except UpstreamError as error:
-                logger.warning("%s is asked in plaintext again: %s", self, error.one_line())
-                self._encrypted = None
-        return await self._plaintext.exchange(query)
+                if encrypted is self._encrypted:
+                    logger.warning("%s is asked in plaintext again: %s", self, error.one_line())
+                    self._leave()
+        return await self._plaintext.exchange(with_padding(query, is_padded=False))
 
     def forget_network(self) -> None:
         """As `Upstream`. Another network may have another resolver at this address."""
-        self._encrypted = None
+        self._looking.cancel()
+        self._leave()
         self._look_at = 0.0
         self._plaintext.forget_network()
 
     async def aclose(self) -> None:
         """As `Upstream`."""
+        self._looking.cancel()
         if self._encrypted is not None:
             await self._encrypted.aclose()
         await self._plaintext.aclose()
 
-    async def _look(self) -> None:
+    def _leave(self) -> None:
+        """The encrypted way ends; whoever waits for it asks in plaintext."""
+        if self._encrypted is not None:
+            self._nursery.start_soon(self._encrypted.aclose)
+            self._encrypted = None
+            self.counters.designated = ""
+
+    async def _look(self, scope: trio.CancelScope) -> None:
         """Asks what is designated, and takes the first way that proves to lead to the address."""
-        for endpoint in await self._designated():
-            if await self._is_verified(endpoint):
-                return
+        with scope:
+            for endpoint in await self._designated():
+                if await self._is_verified(endpoint):
+                    return
 
     async def _designated(self) -> list[Endpoint]:
         query = write_query(DISCOVERY, checking_disabled=False)
@@ -140,14 +154,17 @@ class DesignatedUpstream:
 
     async def _is_verified(self, endpoint: Endpoint) -> bool:
         (upstream,) = build_upstreams([endpoint], self._nursery)
-        with trio.move_on_after(LIMIT):
-            try:
+        try:
+            with trio.move_on_after(LIMIT):
                 await upstream.exchange(write_query(Question(ROOT, rdtypes.NS), padded=True))
-            except UpstreamError as error:
-                logger.info("%s: what it designates is not used: %s", self, error.one_line())
-            else:
                 logger.info("%s is asked over %s from now on", self, endpoint)
+                self.counters.designated = str(endpoint)
+                self.counters.certificate = upstream.counters.certificate
                 self._encrypted = upstream
                 return True
-        await upstream.aclose()
+        except UpstreamError as error:
+            logger.info("%s: what it designates is not used: %s", self, error.one_line())
+        finally:
+            if upstream is not self._encrypted:
+                await upstream.aclose()
         return False

@@ -3,13 +3,17 @@
 import dns.rdata
 import pytest
 import trio
+import trio.testing
 
 from anchord.model import rcodes
 from anchord.model.response import Response, RRset
 from anchord.upstream.designated import DISCOVERY, DesignatedUpstream
+from anchord.upstream.shared import SharedUpstream
+from anchord.wire.message import find_option, write_query
+from anchord.wire.options import OPTION_PADDING
 from support.certificates import make
 from support.peers import address_in, query_for, reply_to
-from support.stubborn import answer
+from support.stubborn import Asked, answer, first
 from support.walk import Heard, MemoryUpstream, Said
 from unit.upstream.conftest import Stage
 
@@ -92,8 +96,9 @@ async def test_where_the_encrypted_way_ends_the_configured_one_is_used(
     plain = designating(f"1 . alpn=dot port={server.port}")
     upstream = DesignatedUpstream(plain, "127.0.0.1", stage.nursery, ca_file=stage.ca_file)
     assert await settled(upstream) == "192.0.2.1"
-    assert upstream._encrypted is not None
-    await upstream._encrypted.aclose()
+    encrypted = upstream._encrypted
+    assert isinstance(encrypted, SharedUpstream)
+    await encrypted.aclose()
     assert address_in(await upstream.exchange(query_for())) == "192.0.2.9"
     assert not upstream.is_encrypted
     assert "is asked in plaintext again" in caplog.text
@@ -105,10 +110,91 @@ async def test_another_network_may_have_another_resolver_there(stage: Stage) -> 
     plain = designating(f"1 . alpn=dot port={server.port}")
     upstream = DesignatedUpstream(plain, "127.0.0.1", stage.nursery, ca_file=stage.ca_file)
     await settled(upstream)
+    before = upstream._encrypted
+    assert isinstance(before, SharedUpstream)
     upstream.forget_network()
     assert not upstream.is_encrypted
+    assert upstream.counters.designated == ""
+    await trio.testing.wait_all_tasks_blocked()
+    assert before._current is None  # its connection is closed
     assert await settled(upstream) == "192.0.2.1"
+    assert upstream._encrypted is not before
+    assert (server.connections, server.resumed) == (2, 0)
     assert plain.asked.count("_dns.resolver.arpa. SVCB") == 2
+    await upstream.aclose()
+
+
+async def test_what_waits_for_the_encrypted_way_is_asked_in_plaintext_in_another_network(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    is_asked = trio.Event()
+
+    async def be_silent(_asked: Asked) -> None:
+        is_asked.set()
+
+    server = await stage.server("tls", first(2, answer, be_silent))
+    plain = designating(f"1 . alpn=dot port={server.port}")
+    upstream = DesignatedUpstream(plain, "127.0.0.1", stage.nursery, ca_file=stage.ca_file)
+    assert await settled(upstream) == "192.0.2.1"
+    async with trio.open_nursery() as nursery:
+
+        async def wait() -> None:
+            assert address_in(await upstream.exchange(query_for())) == "192.0.2.9"
+
+        nursery.start_soon(wait)
+        await is_asked.wait()
+        upstream.forget_network()
+    assert "in plaintext again" not in caplog.text
+    await upstream.aclose()
+
+
+async def test_a_discovery_that_is_under_way_ends_with_the_network(stage: Stage) -> None:
+    is_asked, is_over = trio.Event(), trio.Event()
+
+    async def be_late(asked: Asked) -> None:
+        is_asked.set()
+        await is_over.wait()
+        await asked.reply()
+
+    server = await stage.server("tls", be_late, answer)
+    plain = designating(f"1 . alpn=dot port={server.port}")
+    upstream = DesignatedUpstream(plain, "127.0.0.1", stage.nursery, ca_file=stage.ca_file)
+    await upstream.exchange(query_for())
+    await is_asked.wait()
+    upstream.forget_network()
+    await trio.testing.wait_all_tasks_blocked()
+    is_over.set()
+    await trio.sleep(0.05)
+    assert not upstream.is_encrypted
+    assert await settled(upstream) == "192.0.2.1"
+    assert server.connections == 2
+    await upstream.aclose()
+
+
+async def test_queries_are_padded_where_nobody_can_read_them_and_nowhere_else(
+    stage: Stage,
+) -> None:
+    server = await stage.server("tls", answer)
+    plain = designating(f"1 . alpn=dot port={server.port}")
+    upstream = DesignatedUpstream(plain, "127.0.0.1", stage.nursery, ca_file=stage.ca_file)
+    await settled(upstream)
+    for is_padded in (False, True):
+        await upstream.exchange(write_query(DISCOVERY, padded=is_padded))
+    assert [len(query) % 128 for query in server.heard] == [0] * 4
+    upstream.forget_network()
+    await upstream.exchange(write_query(DISCOVERY, padded=True))
+    assert not any(find_option(heard.wire, OPTION_PADDING) for heard in plain.heard)
+    await upstream.aclose()
+
+
+async def test_the_statistics_tell_the_way_and_who_issued_its_certificate(stage: Stage) -> None:
+    server = await stage.server("tls", answer)
+    plain = designating(f"1 . alpn=dot port={server.port}")
+    upstream = DesignatedUpstream(plain, "127.0.0.1", stage.nursery, ca_file=stage.ca_file)
+    await settled(upstream)
+    counts = upstream.counters.snapshot()
+    assert counts["designated"] == f"tls://127.0.0.1:{server.port}"
+    assert counts["issuer"] == "CN=Test CA"
     await upstream.aclose()
 
 
