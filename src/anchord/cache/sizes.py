@@ -1,80 +1,34 @@
-"""What an answer takes in memory: an estimate that a test holds against the real allocator.
+"""What is kept as objects takes in memory: an estimate that tests hold against the allocator.
 
-Every object is counted with its header and rounded up to the allocator's unit; an object that
-several parts of one answer share is counted once. The links of the chain of trust are shared by
-all answers below a zone: they are counted once for the whole cache, by `SharedSizes`. What the
-process holds anyway (small numbers, statuses, the name of an upstream) is free.
+Answers are octets, and need none (`packed`). Proven denials are kept as RRsets, and so are the
+links of the chain of trust, which all answers below a zone share: `SharedSizes` counts each once.
 """
 
-from collections.abc import Callable, Sequence
-from operator import attrgetter
-from sys import getsizeof
+from collections.abc import Sequence
 
 from anchord.model.chain import Link
-from anchord.model.ede import Ede
-from anchord.model.question import Question
 from anchord.model.response import RRset
-from anchord.model.verdict import Answer, Checked, Flaw
+from anchord.model.verdict import Flaw
 
-UNIT = 16
-"""Octets that the allocator deals in (CPython's obmalloc on machines of 64 bits)."""
+RRSET = 240
+"""Octets of an RRset beside its names and its records: the object, two tuples, three numbers."""
 
-FRAME = 512
-"""Octets of every entry, whatever the answer: the objects that hold its parts, the times, the
-question that is its key, and a place in the table. Measured, since tables grow by leaps."""
+RECORD = 44
+"""Octets of a record or a signature beside its RDATA: the header of the object, and a place in a
+tuple; half of the unit that the allocator rounds up to."""
 
-FACT = 112
-"""Octets of a fact of a flaw: a pair, and a number. What a fact is called is in the program."""
+LINK = 128
+"""Octets of a link beside its RRsets: the object, its name, and a list of key tags."""
 
-_PARTS: dict[type, Callable[[object], tuple[object, ...]]] = {
-    kind: attrgetter(*kind.__struct_fields__) for kind in (Checked, Ede, Link, RRset)
-} | {Flaw: attrgetter("text", "name")}
-_SMALL = range(-5, 257)  # the numbers of which CPython holds one object for the whole process
-
-
-def size_of(question: Question, answer: Answer) -> int:
-    """Octets that a cache entry for the answer takes, without the links of its chain."""
-    verdict = answer.verdict
-    parts = (answer.answer, answer.authority, answer.edes, verdict.flaws)
-    size = FRAME + 8 * len(verdict.chain)
-    seen: set[int] = set()
-    for part in (question.name, *parts):
-        size += _measure(part, seen)
-    return size
+FLAW = 320
+"""Octets of a flaw beside its text: the object, its name, and two facts."""
 
 
 def octets_of(rrset: RRset) -> int:
     """Octets that an RRset takes, with what it refers to."""
-    return _measure(rrset, set())
-
-
-def _measure(value: object, seen: set[int]) -> int:
-    """The object and what it refers to, without what was measured before.
-
-    This runs for every answer that is kept, and hostile ones hold thousands of objects.
-    """
-    units = 0
-    waiting: list[object] = [value]
-    while waiting:
-        value = waiting.pop()
-        kind = type(value)
-        if kind is int:
-            if value in _SMALL:
-                continue
-        else:
-            if not value or id(value) in seen:
-                continue
-            seen.add(id(value))
-            if isinstance(value, tuple):
-                waiting += value
-            elif kind in _PARTS:
-                waiting += _PARTS[kind](value)
-                if isinstance(value, Flaw):
-                    units += FACT // UNIT * len(value.facts)
-            elif kind is not bytes and kind is not str:
-                continue  # a status or a code: one object for the whole process
-        units += (getsizeof(value) + UNIT - 1) // UNIT
-    return units * UNIT
+    rdatas = (*rrset.rdatas, *rrset.signatures)
+    octets = len(rrset.name) + len(rrset.owner) + sum(map(len, rdatas))
+    return RRSET + RECORD * len(rdatas) + octets
 
 
 class SharedSizes:
@@ -90,7 +44,7 @@ class SharedSizes:
             holders = self._holders.get(id(link), 0)
             self._holders[id(link)] = holders + 1
             if not holders:
-                self.total += _measure(link, set())
+                self.total += _octets_of_link(link)
 
     def remove(self, chain: Sequence[Link]) -> None:
         """An entry that held these links goes."""
@@ -100,4 +54,13 @@ class SharedSizes:
                 self._holders[id(link)] = holders
             else:
                 del self._holders[id(link)]
-                self.total -= _measure(link, set())
+                self.total -= _octets_of_link(link)
+
+
+def _octets_of_link(link: Link) -> int:
+    rrsets = [rrset for rrset in (link.ds, link.dnskey, *link.denial) if rrset is not None]
+    return LINK + sum(map(octets_of, rrsets)) + sum(map(_octets_of_flaw, link.flaws))
+
+
+def _octets_of_flaw(flaw: Flaw) -> int:
+    return FLAW + len(flaw.text)

@@ -16,57 +16,62 @@ from anchord.model.names import Name, is_at_or_below
 from anchord.model.question import Question
 from anchord.model.verdict import Answer, Checked
 
+from .packed import pack, unpack
 from .policy import renewal_due
-from .sizes import SharedSizes, size_of
+from .sizes import SharedSizes
+
+FRAME = 448
+"""Octets of an entry beside its octets and its name: the objects that hold them, the times, the
+question that is its key, and a place in the table. Measured, since tables grow by leaps."""
 
 
 class Entry:
     """An answer and its times, in seconds of the monotonic clock.
 
-    `stored_at` is when it came, `expires_at` when it is no longer fresh. From `renew_at` on it is
-    worth asking for anew if it is in use: `uses` counts how often it was found, which is once a
-    second at the most where the front door's memo stands before the cache. `recheck_at` is until
-    when nobody need be asked, since an attempt to renew it has failed. `answer` is as it was last
-    `aged`, to `age` seconds. `size` is what the entry takes in memory, in octets.
+    `stored_at` is when it came, `expires_at` when it is no longer fresh, `ttl` the whole seconds
+    between them. From `renew_at` on it is worth asking for anew if it is in use: `uses` counts how
+    often it was found, which is once a second at the most where the front door's memo stands before
+    the cache. `recheck_at` is until when nobody need be asked, since an attempt to renew it has
+    failed. `chain` holds the links that its verdict rests on.
     """
 
     __slots__ = (
-        "age",
-        "answer",
+        "_octets",
+        "_question",
+        "chain",
         "expires_at",
         "recheck_at",
         "renew_at",
-        "size",
         "stored_at",
+        "ttl",
         "uses",
     )
 
-    def __init__(self, answer: Answer, now: float, size: int) -> None:
+    def __init__(self, answer: Answer, now: float) -> None:
+        self._question = answer.question
+        self._octets = pack(answer)
+        self.chain = answer.verdict.chain
+        self.ttl = answer.ttl
         self.stored_at = now
         self.expires_at = now + answer.ttl
         self.renew_at = renewal_due(self.expires_at, answer.ttl)
         self.recheck_at = now
-        self.size = size
-        self.answer = answer
-        self.age = 0
         self.uses = 0
 
     @property
-    def lifetime(self) -> float:
-        """Seconds from when it came to when it is no longer fresh."""
-        return self.expires_at - self.stored_at
+    def answer(self) -> Answer:
+        """The answer as it came."""
+        return unpack(self._octets, self._question, self.chain)
+
+    @property
+    def size(self) -> int:
+        """What the entry takes in memory, in octets, without the links of its chain."""
+        return FRAME + len(self._octets) + len(self._question.name) + 8 * len(self.chain)
 
     def aged(self, now: float) -> Answer:
-        """The answer with every TTL lower by the whole seconds since it was stored, at least 0.
-
-        It is made anew at most once a second and takes the place of the one before, so that an
-        entry never holds two.
-        """
+        """The answer with every TTL lower by the whole seconds since it was stored, at least 0."""
         seconds = int(now - self.stored_at)
-        if seconds > self.age:
-            self.answer = _older(self.answer, seconds - self.age)
-            self.age = seconds
-        return self.answer
+        return _older(self.answer, seconds) if seconds > 0 else self.answer
 
 
 class AnswerCache:
@@ -129,10 +134,9 @@ class AnswerCache:
         self.forget(question)
         if answer.ttl <= 0:
             return
-        entry = Entry(answer, now, size_of(question, answer))
-        self._entries[question] = entry
+        entry = self._entries[question] = Entry(answer, now)
         self._own_bytes += entry.size
-        self._links.add(answer.verdict.chain)
+        self._links.add(entry.chain)
         while self.bytes_used > self.capacity:
             self._remove(next(iter(self._entries)))
             self.evictions += 1
@@ -162,7 +166,7 @@ class AnswerCache:
     def _remove(self, question: Question) -> None:
         entry = self._entries.pop(question)
         self._own_bytes -= entry.size
-        self._links.remove(entry.answer.verdict.chain)
+        self._links.remove(entry.chain)
 
 
 def _older(answer: Answer, seconds: int) -> Answer:

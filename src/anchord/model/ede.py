@@ -63,7 +63,7 @@ _NAMES = {
 }  # fmt: skip
 
 
-class Ede(msgspec.Struct, frozen=True):
+class Ede(msgspec.Struct, frozen=True, array_like=True):
     """One Extended DNS Error: the INFO-CODE (0 to 65535) and the EXTRA-TEXT."""
 
     code: int

@@ -8,7 +8,7 @@ from .names import Name
 from .question import Question
 
 
-class RRset(msgspec.Struct, frozen=True):
+class RRset(msgspec.Struct, frozen=True, array_like=True):
     """Records of one name and type, with the RRSIGs that cover them.
 
     `name` is the key, `owner` the spelling that was received. `ttl` and `signature_ttl` are in

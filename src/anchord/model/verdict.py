@@ -43,7 +43,7 @@ def weakest(*statuses: Status) -> Status:
     return max(statuses, default=Status.SECURE)
 
 
-class Flaw(msgspec.Struct, frozen=True):
+class Flaw(msgspec.Struct, frozen=True, array_like=True):
     """Why something is not secure: a sentence for people, and the facts that it rests on.
 
     `name` is the zone or owner concerned. `facts` are pairs such as ("key_tag", 20326).
@@ -88,7 +88,7 @@ class Verdict(msgspec.Struct, frozen=True):
     chain: tuple[Link, ...] = ()
 
 
-class Checked(msgspec.Struct, frozen=True):
+class Checked(msgspec.Struct, frozen=True, array_like=True):
     """An RRset with its own status. Its TTL is already bounded by RFC 4035 section 5.3.3."""
 
     rrset: RRset

@@ -73,7 +73,7 @@ def _answers(entries: Iterable[Entry], began: int) -> Iterator[Heard]:
             tuple(checked.rrset for checked in answer.authority),
             upstream=answer.upstream,
         )
-        yield Heard(response, began + int(entry.stored_at) + entry.age, answer.ttl)
+        yield Heard(response, began + int(entry.stored_at), answer.ttl)
 
 
 # ------------ Chains ------------
@@ -96,7 +96,7 @@ def _chains(
     for trust, expires_at in held:
         steps[trust.zone] = _Step(trust.chain[-1], expires_at)
     users = [(trust.chain, expires_at) for trust, expires_at in held]
-    users += [(entry.answer.verdict.chain, entry.expires_at) for entry in entries]
+    users += [(entry.chain, entry.expires_at) for entry in entries]
     for chain, until in users:
         for link in chain:
             step = steps.setdefault(link.zone, _Step(link, now))

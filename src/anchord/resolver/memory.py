@@ -105,7 +105,7 @@ class Memory:
             self.proofs.learn(answer, now)
             return
         before = self.failures.past(question, now)
-        kept = policy.backed_off(answer, before.lifetime if before else None)
+        kept = policy.backed_off(answer, before.ttl if before else None)
         self.failures.put(question, kept, now)
         if past := self.answers.past(question, now):
             past.recheck_at = now + policy.RECHECK

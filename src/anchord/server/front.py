@@ -123,7 +123,7 @@ class Front:
             self._origins[key] = Origin(
                 question=answer.question,
                 stored_at=entry.stored_at,
-                age=entry.age,
+                age=entry.ttl - answer.ttl,
                 reply=reply,
                 ttl_offsets=ttl_offsets(reply),
                 kind=kind,

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from msgspec.structs import replace
 
-from anchord.cache.sizes import size_of
 from anchord.cache.store import AnswerCache, Entry
+from anchord.config.units import DomainName, Moment
 from anchord.model import names, rdtypes
+from anchord.model.chain import Link
+from anchord.model.ede import Ede, EdeCode
 from anchord.model.names import Name
 from anchord.model.question import Question
 from anchord.model.response import RRset
-from anchord.model.verdict import Answer, Checked, Status, Verdict
+from anchord.model.verdict import Answer, Checked, Flaw, Status, Verdict
 
 
 def question(text: str, rdtype: int = rdtypes.A) -> Question:
@@ -72,20 +75,30 @@ def test_every_ttl_in_an_aged_answer_is_lower_by_the_whole_seconds_that_passed()
 def test_ttls_in_the_authority_section_age_as_well_and_stop_at_zero() -> None:
     soa = RRset(names.from_text("example.com"), rdtypes.SOA, 3, (b"soa",))
     denial = Answer(WWW, 3, (), (Checked(soa, Status.SECURE),), Verdict(Status.SECURE), 60)
-    entry = Entry(denial, 0, 1)
+    entry = Entry(denial, 0)
     assert entry.aged(2).authority[0].rrset.ttl == 1
     assert entry.aged(50).authority[0].rrset.ttl == 0
     assert entry.aged(50).ttl == 10
 
 
-def test_an_aged_answer_is_made_once_a_second_and_otherwise_unchanged() -> None:
-    fresh = answer(WWW, 300)
-    entry = Entry(fresh, 0, 1)
-    assert entry.aged(0.9) is fresh
-    aged = entry.aged(5.0)
-    assert entry.aged(5.9) is aged
-    assert aged.verdict is fresh.verdict
-    assert aged.answer[0].rrset.rdatas is fresh.answer[0].rrset.rdatas
+def test_an_entry_gives_back_all_that_an_answer_says() -> None:
+    facts = (("key_tag", 4711), ("until", Moment(2**31)), ("a", "b"))
+    flaw = Flaw(EdeCode.SIGNATURE_EXPIRED, "it is over", DomainName(WWW.name), facts)
+    link = Link(names.ROOT, Status.SECURE, anchored=True)
+    told = replace(
+        answer(WWW, 300),
+        rcode=3,
+        authority=(Checked(RRset(WWW.name, 6, 9, (b"soa",), owner=b"\3WWW\0"), Status.BOGUS),),
+        verdict=Verdict(Status.BOGUS, (flaw,), (link,)),
+        edes=(Ede(22, "nobody"), Ede(49152)),
+        nxname=True,
+        upstream="tls://192.0.2.1",
+        valid_until=2**40 - 2,
+    )
+    entry = Entry(told, 0)
+    assert entry.answer == entry.aged(0.9) == told
+    assert isinstance(entry.answer.verdict.flaws[0].code, EdeCode)
+    assert entry.answer.verdict.chain[0] is link
 
 
 def test_a_new_answer_takes_the_place_of_the_old_one_and_its_bytes() -> None:
@@ -93,7 +106,7 @@ def test_a_new_answer_takes_the_place_of_the_old_one_and_its_bytes() -> None:
     cache.put(WWW, answer(WWW, 60, length=4000), 0)
     cache.put(WWW, answer(WWW, 100), 50)
     assert len(cache) == 1
-    assert cache.bytes_used == size_of(WWW, answer(WWW, 100))
+    assert cache.bytes_used == Entry(answer(WWW, 100), 0).size
     entry = cache.get(WWW, 149)
     assert entry is not None
     assert ttl_of(entry, 149) == 1
@@ -116,7 +129,7 @@ def test_types_and_names_are_kept_apart() -> None:
 
 def test_the_least_recently_used_answers_go_first_when_the_bytes_run_out() -> None:
     asked = [question(f"host{number}.example.com") for number in range(5)]
-    size = size_of(asked[0], answer(asked[0], 60))
+    size = Entry(answer(asked[0], 60), 0).size
     cache = AnswerCache(4 * size + size // 2)
     for each in asked[:4]:
         cache.put(each, answer(each, 60), 0)
@@ -199,7 +212,7 @@ class CacheAgainstModel(RuleBasedStateMachine):
         self.cache.put(asked, kept, self.now)
         self.model.pop(asked, None)
         if ttl:
-            self.model[asked] = Kept(ttl, self.now, self.used(), size_of(asked, kept))
+            self.model[asked] = Kept(ttl, self.now, self.used(), Entry(kept, 0).size)
         while sum(each.size for each in self.model.values()) > CAPACITY:
             del self.model[min(self.model, key=lambda each: self.model[each].used)]
             self.evictions += 1
