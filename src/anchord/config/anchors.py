@@ -8,7 +8,6 @@ relative names and other types are refused: an anchor is too important to be gue
 
 import base64
 import binascii
-import importlib.resources
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +67,8 @@ def trust_anchors(file: str) -> tuple[AnchorRecord, ...]:
 
 def shipped_trust_anchors() -> str:
     """The root's anchors that come with anchord, in zone-file syntax."""
+    import importlib.resources  # a start that is given another file does without
+
     packaged = importlib.resources.files("anchord.data") / SHIPPED
     if packaged.is_file():
         return packaged.read_text(encoding="utf-8")

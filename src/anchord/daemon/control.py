@@ -4,7 +4,6 @@ One JSON object per line, each way (see `control_client`). The socket is its own
 and so is its directory. What the commands do is a table of functions that the composer hands in.
 """
 
-import json
 import logging
 import os
 import socket
@@ -13,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import trio
 
 from anchord.model.errors import AnchordError
@@ -168,16 +168,16 @@ async def _converse(stream: trio.SocketStream, commands: Mapping[str, Command]) 
                     return
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
-                    reply = json.dumps(await _answered(line, commands))
+                    reply = msgspec.json.encode(await _answered(line, commands))
                     patience.deadline = trio.current_time() + IDLE
-                    await stream.send_all(reply.encode() + b"\n")
+                    await stream.send_all(reply + b"\n")
     except trio.BrokenResourceError as error:
         logger.debug("a control connection broke: %s", error)
 
 
 async def _answered(line: bytes, commands: Mapping[str, Command]) -> dict[str, object]:
     try:
-        request = json.loads(line)
+        request = msgspec.json.decode(line)
     except (ValueError, RecursionError):
         request = None
     if not isinstance(request, dict):

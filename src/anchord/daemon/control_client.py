@@ -4,12 +4,13 @@ The protocol is one JSON object per line: `{"command": "flush", "name": "example
 `{"result": …}`, or `{"error": "one line"}`. Imports nothing heavy, so that commands answer at once.
 """
 
-import json
 import os
 import socket
 import warnings
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from anchord.model.errors import AnchordError
 
@@ -64,12 +65,12 @@ def ask(configured: str, command: str, **arguments: object) -> Any:
             "the control socket is turned off", where="listen.control", remedy="give it a path"
         )
     paths = [path] if configured else [path, SERVICE_SOCKET]
-    request = json.dumps({"command": command, **arguments}).encode() + b"\n"
+    request = msgspec.json.encode({"command": command, **arguments}) + b"\n"
     connection, path = _connected(paths)
     try:
         with connection:
             connection.sendall(request)
-            reply = json.loads(_line(connection))
+            reply = msgspec.json.decode(_line(connection))
         if "error" in reply:
             raise ControlError(str(reply["error"]))
         return reply["result"]

@@ -8,7 +8,6 @@ the network can forge a line. Names of queries are never logged at info or above
 tells of a bug, follows its line, indented.
 """
 
-import json
 import logging
 import re
 import time
@@ -69,6 +68,8 @@ def _value(value: object) -> str:
     text = str(value)
     if _PLAIN.fullmatch(text):
         return text
+    import json  # the first lines of a daemon say nothing that needs it
+
     return _escaped(json.dumps(text, ensure_ascii=False))
 
 

@@ -6,7 +6,6 @@ machine's loopback are left out: they are ourselves, or somebody who would ask u
 """
 
 import ipaddress
-import json
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -155,7 +154,7 @@ def _of_resolved(machine: Machine) -> Iterator[Link]:
 def _property(machine: Machine, name: str) -> Any:
     """Tuples with the interface's index first, 0 for the system (org.freedesktop.resolve1(5))."""
     text = machine.says("busctl", "--json=short", "get-property", *_RESOLVED, name)
-    return json.loads(text)["data"] if text else []
+    return msgspec.json.decode(text)["data"] if text else []
 
 
 def _interface(machine: Machine, index: int) -> str:
