@@ -200,7 +200,13 @@ def _zone_upstreams(
     for table in config.upstreams_of(zone):
         if table.url == NETWORK:
             assert network is not None
-            yield NetworkUpstream(network, zone.domain, opening.nursery)
+            yield NetworkUpstream(
+                network,
+                zone.domain,
+                opening.nursery,
+                is_simple=zone.dnssec == "insecure",
+                discovers=opening.loops is not None,
+            )
         else:
             (endpoint,) = _endpoints((table,))
             (upstream,) = _upstreams([endpoint], opening, config.forward, zone)

@@ -2,7 +2,8 @@
 
 A `NetworkWatch` reads the links when the network changes, or when what a link says of DNS does. A
 `NetworkUpstream` asks the servers of those links that have the zone's domain for their own, and
-nobody's where no link has it: a name of the company is not for the café's resolver.
+nobody's where no link has it: a name of the company is not for the café's resolver. Links name
+servers in plaintext; one that designates an encrypted way to itself is asked over that.
 """
 
 import logging
@@ -19,6 +20,7 @@ from anchord.system.machine import Machine
 from anchord.upstream import url
 from anchord.upstream.base import Counters, Kind, Upstream, UpstreamError
 from anchord.upstream.build import build_upstreams
+from anchord.upstream.designated import DesignatedUpstream
 
 logger = logging.getLogger(__name__)
 
@@ -105,14 +107,29 @@ class NetworkWatch:
 
 
 class NetworkUpstream:
-    """The servers of the network for a domain, or all of them where that is None."""
+    """The servers of the network for a domain, or all of them where that is None.
+
+    `is_simple` as in `build_upstreams`. `discovers` has servers asked for an encrypted way (RFC
+    9462); a single question would not live to see it.
+    """
 
     is_encrypted = False
+    """Some of the servers may be asked in plaintext."""
 
-    def __init__(self, watch: NetworkWatch, domain: Name | None, nursery: trio.Nursery) -> None:
+    def __init__(
+        self,
+        watch: NetworkWatch,
+        domain: Name | None,
+        nursery: trio.Nursery,
+        *,
+        is_simple: bool = True,
+        discovers: bool = False,
+    ) -> None:
         self._watch = watch
         self._domain = domain
         self._nursery = nursery
+        self._is_simple = is_simple
+        self._discovers = discovers
         self._known: dict[str, Upstream] = {}
         self.counters = Counters()
 
@@ -122,7 +139,9 @@ class NetworkUpstream:
     async def exchange(self, query: bytes) -> bytes:
         """The reply of the first server that has one. Raises UpstreamError."""
         self.counters.queries += 1
-        *others, last = self._servers()
+        servers = self._servers()
+        self._leave_all_but(servers)
+        *others, last = servers
         for server in others:
             try:
                 with trio.move_on_after(ONE_OF_SEVERAL):
@@ -149,12 +168,29 @@ class NetworkUpstream:
             raise UpstreamError(NETWORK, Kind.NETWORK, f"no link names a server for {whose} now")
         return servers
 
+    def _leave_all_but(self, servers: tuple[str, ...]) -> None:
+        """What is known of a server ends with the link that named it."""
+        for server in self._known.keys() - set(servers):
+            self._nursery.start_soon(self._known.pop(server).aclose)
+
     async def _asked(self, server: str, query: bytes) -> bytes:
-        if server not in self._known:
-            host = f"[{server}]" if ":" in server else server
-            (self._known[server],) = build_upstreams(
-                [url.parse(f"udp://{host}")], self._nursery, allow_plaintext=True
-            )
-        reply = await self._known[server].exchange(query)
+        upstream = self._known.get(server)
+        if upstream is None:
+            upstream = self._known[server] = self._opened(server)
+        reply = await upstream.exchange(query)
         self.counters.replies += 1
+        self.counters.designated = upstream.counters.designated
+        self.counters.certificate = upstream.counters.certificate
         return reply
+
+    def _opened(self, server: str) -> Upstream:
+        host = f"[{server}]" if ":" in server else server
+        (upstream,) = build_upstreams(
+            [url.parse(f"udp://{host}")],
+            self._nursery,
+            allow_plaintext=True,
+            is_simple=self._is_simple,
+        )
+        if self._discovers:
+            return DesignatedUpstream(upstream, server, self._nursery)
+        return upstream

@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 DISCOVERY = Question(names.from_text("_dns.resolver.arpa"), rdtypes.SVCB)
 """Section 4."""
 
+PROBE = write_query(Question(ROOT, rdtypes.NS), padded=True)
+"""What shows that the encrypted way is there."""
+
 LOOK_AGAIN = 3600.0
 """Seconds until an upstream is asked again what it designates."""
 
@@ -60,6 +63,8 @@ class DesignatedUpstream:
         self._encrypted: Upstream | None = None
         self._look_at = 0.0
         self._looking = trio.CancelScope()
+        self._is_checking = False
+        self._is_closed = False
 
     def __str__(self) -> str:
         return str(self._plaintext)
@@ -75,14 +80,14 @@ class DesignatedUpstream:
             self._look_at = trio.current_time() + LOOK_AGAIN
             self._looking = trio.CancelScope()
             self._nursery.start_soon(self._look, self._looking)
-        encrypted = self._encrypted
-        if encrypted is not None:
+        if encrypted := self._encrypted:
             try:
                 return await encrypted.exchange(with_padding(query, is_padded=True))
             except UpstreamError as error:
-                if encrypted is self._encrypted:
-                    logger.warning("%s is asked in plaintext again: %s", self, error.one_line())
-                    self._leave()
+                self._failed(encrypted, error.one_line())
+            except trio.Cancelled:
+                self._doubt(encrypted)
+                raise
         return await self._plaintext.exchange(with_padding(query, is_padded=False))
 
     def forget_network(self) -> None:
@@ -94,10 +99,16 @@ class DesignatedUpstream:
 
     async def aclose(self) -> None:
         """As `Upstream`."""
+        self._is_closed = True
         self._looking.cancel()
         if self._encrypted is not None:
             await self._encrypted.aclose()
         await self._plaintext.aclose()
+
+    def _failed(self, encrypted: Upstream, why: str) -> None:
+        if encrypted is self._encrypted:
+            logger.warning("%s is asked in plaintext again: %s", self, why)
+            self._leave()
 
     def _leave(self) -> None:
         """The encrypted way ends; whoever waits for it asks in plaintext."""
@@ -105,6 +116,23 @@ class DesignatedUpstream:
             self._nursery.start_soon(self._encrypted.aclose)
             self._encrypted = None
             self.counters.designated = ""
+
+    def _doubt(self, encrypted: Upstream) -> None:
+        """Whoever waited has gone without an answer: a probe tells whether there was any to be."""
+        if not (self._is_checking or self._is_closed):
+            self._is_checking = True
+            self._nursery.start_soon(self._check, encrypted)
+
+    async def _check(self, encrypted: Upstream) -> None:
+        try:
+            with trio.fail_after(LIMIT):
+                await encrypted.exchange(PROBE)
+        except UpstreamError as error:
+            self._failed(encrypted, error.one_line())
+        except trio.TooSlowError:
+            self._failed(encrypted, f"{encrypted} does not answer")
+        finally:
+            self._is_checking = False
 
     async def _look(self, scope: trio.CancelScope) -> None:
         """Asks what is designated, and takes the first way that proves to lead to the address."""
@@ -156,7 +184,7 @@ class DesignatedUpstream:
         (upstream,) = build_upstreams([endpoint], self._nursery)
         try:
             with trio.move_on_after(LIMIT):
-                await upstream.exchange(write_query(Question(ROOT, rdtypes.NS), padded=True))
+                await upstream.exchange(PROBE)
                 logger.info("%s is asked over %s from now on", self, endpoint)
                 self.counters.designated = str(endpoint)
                 self.counters.certificate = upstream.counters.certificate

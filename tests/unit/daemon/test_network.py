@@ -1,11 +1,12 @@
 """The network's own names, and a pause, with servers on port 53 of a loopback address."""
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from pathlib import Path
 
+import dns.rdata
 import pytest
 import trio
 
@@ -14,18 +15,25 @@ from anchord.daemon.network import NetworkUpstream, NetworkWatch
 from anchord.daemon.switch import Switch
 from anchord.lab.servers import Asked, serve_plain
 from anchord.lab.world import World
-from anchord.model import rdtypes
+from anchord.model import rcodes, rdtypes
 from anchord.model.clock import SystemClock
 from anchord.model.errors import AnchordError
 from anchord.model.names import Name, from_text
 from anchord.model.question import ClientFlags, Question
+from anchord.model.response import Response, RRset
 from anchord.model.verdict import Status
 from anchord.system import netlink
 from anchord.system.links import Link
 from anchord.system.machine import Machine
 from anchord.upstream.base import UpstreamError
+from anchord.upstream.designated import DISCOVERY
+from anchord.upstream.matching import question_of
 from anchord.wire.message import write_query
-from support.walk import in_fast_motion
+from support.certificates import make
+from support.peers import address_in, query_for, reply_to
+from support.stubborn import answer
+from support.walk import in_fast_motion, written
+from unit.upstream.conftest import Stage
 
 SERVER = "127.53.6.1"
 GENERAL = "127.53.6.2"
@@ -116,6 +124,112 @@ async def test_a_server_that_is_silent_is_passed_over(world: World) -> None:
             nursery.cancel_scope.cancel()
 
 
+class EncryptedToo:
+    """A server of a network: 192.0.2.9 in plaintext on port 53, 192.0.2.1 over TLS, and its word of
+    where that is."""
+
+    def __init__(self, stage: Stage, address: str) -> None:
+        self.asked: list[bytes] = []
+        self._stage = stage
+        self._address = address
+
+    async def start(self, names: Sequence[str]) -> None:
+        """The certificate is for these names and addresses."""
+        certificate = make(names, issuer=self._stage.ca)
+        self.encrypted = await self._stage.server(
+            "tls", answer, certificate=certificate, host=self._address
+        )
+        sock = trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            await sock.bind((self._address, 53))
+        except OSError as error:
+            sock.close()
+            pytest.skip(f"port 53 of {self._address} cannot be had: {error}")
+        self._stage.nursery.start_soon(self._serve, sock)
+
+    async def _serve(self, sock: trio.socket.SocketType) -> None:
+        text = f"1 dns.example. alpn=dot port={self.encrypted.port}"
+        rdata = dns.rdata.from_text("IN", "SVCB", text).to_wire() or b""
+        records = RRset(DISCOVERY.name, DISCOVERY.rdtype, 300, (rdata,))
+        said = Response(DISCOVERY, rcodes.NOERROR, answer=(records,))
+        with sock:
+            while True:
+                query, source = await sock.recvfrom(4096)
+                self.asked.append(query)
+                is_discovery = question_of(query) == question_of(write_query(DISCOVERY))
+                reply = written(query, said) if is_discovery else reply_to(query, octet=9)
+                await sock.sendto(reply, source)
+
+
+@pytest.fixture
+async def stage(
+    tmp_path: Path, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Stage]:
+    """Its authority is in the system's store."""
+    stage = Stage(tmp_path, nursery)
+    monkeypatch.setenv("SSL_CERT_FILE", stage.ca_file)
+    with trio.fail_after(10):
+        yield stage
+
+
+async def until_settled(upstream: NetworkUpstream, *, is_designated: bool) -> str:
+    """Who answers after the discovery, if that comes to anything."""
+    await upstream.exchange(query_for())
+    with trio.move_on_after(5 if is_designated else 0.5):
+        while not upstream.counters.designated:
+            await trio.sleep(0.01)
+            await upstream.exchange(query_for())
+    return address_in(await upstream.exchange(query_for()))
+
+
+@pytest.mark.parametrize("proves_itself", [True, False])
+async def test_a_server_that_a_link_names_is_asked_over_the_encrypted_way_that_it_proves(
+    stage: Stage, *, proves_itself: bool
+) -> None:
+    server = EncryptedToo(stage, SERVER)
+    await server.start([SERVER] if proves_itself else ["dns.example"])
+    network = Network(link("lab."))
+    watch = NetworkWatch(read=network.read)
+    watch.read()
+    upstream = NetworkUpstream(watch, from_text("lab."), stage.nursery, discovers=True)
+    said = await until_settled(upstream, is_designated=proves_itself)
+    assert said == ("192.0.2.1" if proves_itself else "192.0.2.9")
+    assert bool(upstream.counters.designated) is proves_itself
+    assert bool(server.encrypted.heard) is proves_itself
+    await upstream.aclose()
+
+
+async def test_what_a_server_has_designated_ends_with_its_link(stage: Stage) -> None:
+    first, second = EncryptedToo(stage, SERVER), EncryptedToo(stage, GENERAL)
+    await first.start([SERVER])
+    await second.start([])
+    network = Network(link("lab."))
+    watch = NetworkWatch(read=network.read)
+    watch.read()
+    upstream = NetworkUpstream(watch, from_text("lab."), stage.nursery, discovers=True)
+    assert await until_settled(upstream, is_designated=True) == "192.0.2.1"
+    network.links = (link("lab.", server=GENERAL),)
+    watch.read()
+    assert address_in(await upstream.exchange(query_for())) == "192.0.2.9"
+    assert upstream.counters.designated == ""
+    network.links = (link("lab."),)
+    watch.read()
+    assert address_in(await upstream.exchange(query_for())) == "192.0.2.9"  # asked anew
+    await upstream.aclose()
+
+
+async def test_without_a_daemon_nothing_is_discovered(stage: Stage) -> None:
+    server = EncryptedToo(stage, SERVER)
+    await server.start([SERVER])
+    watch = NetworkWatch(read=Network(link("lab.")).read)
+    watch.read()
+    upstream = NetworkUpstream(watch, from_text("lab."), stage.nursery)
+    await upstream.exchange(query_for())
+    await trio.sleep(0.1)
+    assert [question_of(query) for query in server.asked] == [question_of(query_for())]
+    await upstream.aclose()
+
+
 async def test_a_zone_of_the_network_is_answered_unproven_and_ends_with_its_link(
     world: World, tmp_path: Path
 ) -> None:
@@ -136,7 +250,8 @@ async def test_a_zone_of_the_network_is_answered_unproven_and_ends_with_its_link
             assert gone.verdict.status.is_failure
             assert "no link names a server for good.lab." in str(gone)
             nursery.cancel_scope.cancel()
-        assert {asked.text for asked in log} == {"good.lab. A"}
+        # Besides, the server is asked what it designates.
+        assert {asked.text for asked in log} == {"good.lab. A", "_dns.resolver.arpa. SVCB"}
         assert not [asked.text for asked in general if "good.lab" in asked.text]
 
 

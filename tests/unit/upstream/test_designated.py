@@ -7,7 +7,9 @@ import trio.testing
 
 from anchord.model import rcodes
 from anchord.model.response import Response, RRset
+from anchord.upstream import designated
 from anchord.upstream.designated import DISCOVERY, DesignatedUpstream
+from anchord.upstream.matching import question_of
 from anchord.upstream.shared import SharedUpstream
 from anchord.wire.message import find_option, write_query
 from anchord.wire.options import OPTION_PADDING
@@ -102,6 +104,32 @@ async def test_where_the_encrypted_way_ends_the_configured_one_is_used(
     assert address_in(await upstream.exchange(query_for())) == "192.0.2.9"
     assert not upstream.is_encrypted
     assert "is asked in plaintext again" in caplog.text
+    await upstream.aclose()
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_an_encrypted_way_that_has_fallen_silent_is_found_out_by_who_leaves(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, *, is_there: bool
+) -> None:
+    """One question gets no answer in time; whether any would, a probe tells."""
+    monkeypatch.setattr(designated, "LIMIT", 0.5)
+    is_probed = trio.Event()
+
+    async def probed(asked: Asked) -> None:
+        if question_of(asked.query) == question_of(designated.PROBE):
+            is_probed.set()
+            if is_there:
+                await asked.reply()
+
+    server = await stage.server("tls", first(2, answer, probed))
+    plain = designating(f"1 . alpn=dot port={server.port}")
+    upstream = DesignatedUpstream(plain, "127.0.0.1", stage.nursery, ca_file=stage.ca_file)
+    assert await settled(upstream) == "192.0.2.1"
+    with trio.move_on_after(0.05):
+        await upstream.exchange(query_for())
+    await is_probed.wait()
+    await trio.sleep(0.7)
+    assert upstream.is_encrypted is is_there
     await upstream.aclose()
 
 
