@@ -39,11 +39,11 @@ def joined(parts: list[Part]) -> Part:
 
 
 def with_proof(part: Part, proof: Proof) -> Part:
-    """A secure part that rests on a proof as well: no better than that."""
+    """A part that rests on a proof as well: no better than that."""
     is_authentic = not proof.opt_out and proof.denied is not Denied.NOTHING
     return replace(
         part,
-        status=Status.SECURE if is_authentic else Status.INSECURE,
+        status=part.status if is_authentic else Status.INSECURE,
         authority=(*part.authority, *proof.records),
         flaws=(*part.flaws, *proof.flaws),
         valid_until=min(part.valid_until, proof.valid_until),

@@ -77,6 +77,25 @@ def test_denials_are_secure_with_their_proof_and_bogus_without(
             assert "was denied without proof: it may be forged" in texts(answer)
 
 
+def test_a_denial_has_the_chain_of_the_zone_that_denies(world: World) -> None:
+    """Whether it is proven, has no proof, or goes past a limit."""
+    padding = [nsec("z.lab.", f"p{n}.z.lab.", f"p{n}x.z.lab.") for n in range(97)]
+    for said in (changed(), saying(rcode=3), saying(authority=padding, rcode=3)):
+        answer = judge(Upstream(world, {"nx.z.lab A": said}), "nx.z.lab A")
+        zones = [names.to_text(link.zone) for link in answer.verdict.chain]
+        assert zones == [".", "lab.", "z.lab."]
+
+
+def test_past_a_limit_no_other_zone_is_asked_for_a_proof(world: World) -> None:
+    padding = [nsec("kid.z.lab.", f"p{n}.kid.z.lab.", "kid.z.lab.") for n in range(97)]
+    other = nsec("z.lab.", "q.z.lab.", "r.z.lab.")
+    asked = "nx.kid.z.lab A"
+    lie = saying(authority=[*padding, other], rcode=3)
+    answer = judge(Upstream(world, {asked: lie}), asked)
+    assert (answer.verdict.status, codes(answer)) == (BOGUS, [6])
+    assert "too many NSEC or NSEC3 records" in texts(answer)
+
+
 def test_a_denial_without_an_soa_is_fine_and_one_with_an_unsigned_soa_is_not(
     world: World,
 ) -> None:
@@ -314,6 +333,29 @@ def test_what_comes_along_beside_is_paid_from_a_small_purse(world: World) -> Non
     answer = judge(Upstream(world, {"z.lab A": lie}), "z.lab A")
     assert is_all(answer, SECURE)
     assert answer.authority == ()
+
+
+def test_that_purse_is_smaller_than_the_querys(world: World) -> None:
+    zone = zone_in(world, "z.lab")
+    good, *bad = (
+        signed_by(zone, replace(nsec("z.lab.", f"o{n}.z.lab.", f"o{n}x.z.lab."), signatures=()))
+        for n in range(3)
+    )
+    forged = [replace(r, signatures=(r.signatures[0][:-1] + b"\0",)) for r in bad]
+    for granted, passed_on in ((2, ["o0.z.lab. NSEC"]), (1, [])):
+        context = context_of(world, limits=Limits(zone_failed_signatures=granted))
+        upstream = Upstream(world, {"z.lab A": changed(authority=(*forged, good))})
+        answer = judge(upstream, "z.lab A", context)
+        assert is_all(answer, SECURE)
+        assert authorities(answer) == passed_on
+
+
+def test_nsec3_records_that_prove_nothing_are_passed_on_as_well(world: World) -> None:
+    other = zone_in(world, "y.lab").chain.matching(name("www.y.lab"))
+    assert other
+    answer = judge(Upstream(world, {"y.lab A": changed(authority=(other,))}), "y.lab A")
+    assert is_all(answer, SECURE)
+    assert [checked.rrset for checked in answer.authority] == [other]
 
 
 def test_no_more_than_eight_of_a_response_are_passed_on(world: World) -> None:
