@@ -31,15 +31,28 @@ LABELS = 112
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One way to make work: its zones, and the questions to them."""
+    """One way to make work: its zones, and the questions to them.
+
+    `has_zones` tells that each question is to a zone of its own.
+    """
 
     name: str
     plans: tuple[Plan, ...]
     questions: tuple[Question, ...]
+    has_zones: bool = False
+
+
+def ordinary(*, has_zones: bool) -> Kind:
+    """What is like a hostile kind in everything but that it is honest."""
+    if has_zones:
+        return _of_zones("an ordinary new zone", "o", "")
+    records = "\n".join(f"n{number} A 192.0.2.1" for number in range(NAMES))
+    plan = Plan("p.trap.", "", records=records)
+    return _of_names("an ordinary new name", plan, [f"n{number}" for number in range(NAMES)])
 
 
 def kinds() -> list[Kind]:
-    """All of them."""
+    """All hostile ones."""
     return [
         _of_zones(
             "100 keys of one tag by 100 signatures, DNSKEY", "k", _colliding("KSK", "DNSKEY")
@@ -93,7 +106,8 @@ def kinds() -> list[Kind]:
 
 def plans() -> list[Plan]:
     """What the lab is to make of it."""
-    return [Plan(TLD, "hostile"), *(plan for kind in kinds() for plan in kind.plans)]
+    every = [ordinary(has_zones=True), ordinary(has_zones=False), *kinds()]
+    return [Plan(TLD, "hostile"), *(plan for kind in every for plan in kind.plans)]
 
 
 def _colliding(role: str, rdtype: str) -> str:
@@ -105,7 +119,8 @@ def _of_zones(name: str, letter: str, faults: str) -> Kind:
         Plan(f"{letter}{number}.trap.", "", algorithms=(ED25519,), faults=faults)
         for number in range(ZONES)
     ]
-    return Kind(name, tuple(made), tuple(question(f"www.{plan.zone}", "A") for plan in made))
+    questions = tuple(question(f"www.{plan.zone}", "A") for plan in made)
+    return Kind(name, tuple(made), questions, has_zones=True)
 
 
 def _of_names(name: str, plan: Plan, labels: list[str]) -> Kind:
