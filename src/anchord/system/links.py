@@ -19,7 +19,6 @@ from anchord.model.names import ROOT, Name
 
 from . import files, resolv_conf
 from .machine import Machine
-from .plan import ReplaceFile
 
 _RESOLVED = (
     "org.freedesktop.resolve1",
@@ -218,6 +217,8 @@ def _of_leases(machine: Machine) -> Iterator[Link]:
 
 def _of_the_original(machine: Machine) -> Iterator[Link]:
     """The resolv.conf that waits to be given back, or the one that is there, if it is not ours."""
+    from .plan import ReplaceFile  # to start a daemon takes no plan
+
     kept = ReplaceFile.kept_name(resolv_conf.PATH)
     path = kept if machine.exists(kept) else resolv_conf.PATH
     found = resolv_conf.read(machine.text(path))
