@@ -7,6 +7,7 @@ engine afterwards: a `Denial` names the RRsets that it rests on, and holds only 
 
 import math
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from enum import Enum, auto
 from typing import TypeAlias
 
@@ -110,7 +111,7 @@ def collect_evidence(rrsets: Iterable[RRset], zone: Name, most: float = math.inf
         rrset = _unexpanded(found, zone)
         if rrset is None:
             continue
-        try:
+        with suppress(FormError):
             if rrset.rdtype == rdtypes.NSEC:
                 nsec = read_nsec(rrset.rdatas[0])
                 if names.is_at_or_below(rrset.name, zone) and names.is_at_or_below(
@@ -119,8 +120,6 @@ def collect_evidence(rrsets: Iterable[RRset], zone: Name, most: float = math.inf
                     nsecs.append(NsecRecord(rrset.name, nsec, rrset))
             elif record := _nsec3_record(rrset, zone):
                 nsec3s.append(record)
-        except FormError:
-            continue
         if len(nsecs) + len(nsec3s) > most:
             break
     return Evidence(zone, tuple(nsecs), tuple(nsec3s))

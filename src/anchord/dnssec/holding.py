@@ -5,6 +5,7 @@ exactly that zone (`trust.find_zone`).
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from anchord.model import names, rdtypes
 from anchord.model.ede import EdeCode
@@ -64,10 +65,8 @@ def signers_of(rrset: RRset) -> set[Name]:
     """The names that the RRSIGs call their zone."""
     found = set()
     for rdata in rrset.signatures:
-        try:
+        with suppress(FormError):
             found.add(read_signer(rdata))
-        except FormError:
-            continue
     return found
 
 

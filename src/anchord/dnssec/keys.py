@@ -4,7 +4,9 @@ What counts is decided here: which DS records are usable, which keys they authen
 zone is insecure because nothing about it is supported. Only the DS set can say so.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import TypeVar
 
 import msgspec
 
@@ -22,26 +24,24 @@ from .crypto import MalformedKeyError, UnsupportedKeyError, digest, load_key
 from .limits import Limits
 from .rrsig import as_zone_key, limit_flaw
 
+T = TypeVar("T")
+
 
 def read_ds_set(rrset: RRset) -> list[Ds]:
     """The well-formed records of a DS RRset."""
-    found = []
-    for rdata in rrset.rdatas:
-        try:
-            found.append(read_ds(rdata))
-        except FormError:
-            continue
-    return found
+    return _well_formed(read_ds, rrset)
 
 
 def read_key_set(rrset: RRset) -> list[Dnskey]:
     """The well-formed records of a DNSKEY RRset."""
+    return _well_formed(read_dnskey, rrset)
+
+
+def _well_formed(read: Callable[[bytes], T], rrset: RRset) -> list[T]:
     found = []
     for rdata in rrset.rdatas:
-        try:
-            found.append(read_dnskey(rdata))
-        except FormError:
-            continue
+        with suppress(FormError):
+            found.append(read(rdata))
     return found
 
 

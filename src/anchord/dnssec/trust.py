@@ -106,6 +106,8 @@ def _descend(trust: ZoneTrust, request: AskZone, context: Context, now: int) -> 
                 return trust
             case Proof(denied=Denied.NAME):
                 return trust
+            case _:
+                assert found.denied is Denied.DELEGATION  # no cut: go on
         passed_over.clear()
         unprovable = None
     if unprovable:

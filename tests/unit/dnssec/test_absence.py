@@ -312,6 +312,22 @@ def test_many_signers_of_denials_that_are_no_zones_hide_the_one_that_is_one(
     assert (answer.verdict.status, answer.rcode) == (SECURE, 3)
 
 
+def test_who_signed_other_records_beside_a_denial_does_not_matter(world: World) -> None:
+    """Be they no zones, or ones that cannot be had."""
+    between = names.names_between(name("z.lab"), name("d.c.b.a.z.lab"))
+    others = tuple(
+        rrset("z.lab.", "NS", b"\0", signatures=[rrsig(rdtypes.NS, signer, 2)])
+        for signer in between
+    )
+
+    def lie(response: Response) -> Response:
+        return replace(response, authority=(*others, *response.authority))
+
+    lies: dict[str, Lie] = {f"{names.to_text(zone)} DS": silence for zone in between}
+    answer = judge(Upstream(world, {**lies, "d.c.b.a.z.lab A": lie}), "d.c.b.a.z.lab A")
+    assert (answer.verdict.status, answer.rcode) == (SECURE, 3)
+
+
 # ------------ What comes along beside ------------
 
 
