@@ -11,6 +11,7 @@ import msgspec
 
 from anchord.model import names, rdtypes
 from anchord.model.names import Name
+from anchord.model.verdict import FOREVER
 from anchord.wire.rdata import Dnskey, Ds, read_dnskey, read_ds
 
 from .algorithms import SHA256
@@ -22,10 +23,6 @@ class Anchor(msgspec.Struct, frozen=True):
 
     zone: Name
     ds: tuple[Ds, ...]
-
-
-FOREVER = 0xFFFFFFFFFF
-"""A time that no clock reaches, in seconds since 1970."""
 
 
 class NegativeAnchor(msgspec.Struct, frozen=True):

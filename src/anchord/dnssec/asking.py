@@ -23,7 +23,7 @@ from anchord.model.chain import Link
 from anchord.model.names import Name
 from anchord.model.question import Question
 from anchord.model.response import Response, Unanswered
-from anchord.model.verdict import Flaw, Status
+from anchord.model.verdict import FOREVER, Flaw, Status
 from anchord.wire.rdata import Dnskey
 
 from .algorithms import Supported
@@ -68,7 +68,7 @@ class ZoneTrust(msgspec.Struct, frozen=True):
     flaws: tuple[Flaw, ...] = ()
     chain: tuple[Link, ...] = ()
     expires_in: int = 0
-    valid_until: int = 0xFFFFFFFFFF
+    valid_until: int = FOREVER
     over_limit: bool = False
 
 

@@ -22,8 +22,8 @@ SMALLEST_RSA: Final = 1024
 """Bits of an RSA modulus below which a key counts as unsupported."""
 LARGEST_RSA: Final = 4096
 """Bits of an RSA modulus above which a key counts as unsupported: what verifying may cost."""
-LARGEST_EXPONENT: Final = 2**64
-"""RSA public exponents from here on count as unsupported, for the same reason."""
+LARGEST_EXPONENT: Final = 2**64 - 1
+"""RSA public exponents above it count as unsupported, for the same reason."""
 LONGEST_RSA: Final = 3 + 9 + LARGEST_RSA // 8
 """Octets of an RSA key field above which it counts as unsupported: there are zeros before a number,
 which RFC 3110 section 2 prohibits, and which would fill the memory with keys that are kept."""

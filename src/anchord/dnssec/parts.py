@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from anchord.model.chain import Link
 from anchord.model.response import RRset
-from anchord.model.verdict import Flaw, Status, weakest
+from anchord.model.verdict import FOREVER, Flaw, Status, weakest
 
 from .denial import Denied
 from .proofs import Proof
@@ -19,7 +19,7 @@ class Part(msgspec.Struct, frozen=True):
     authority: tuple[RRset, ...] = ()
     flaws: tuple[Flaw, ...] = ()
     chain: tuple[Link, ...] = ()
-    valid_until: int = 0xFFFFFFFFFF
+    valid_until: int = FOREVER
     denied: Denied | None = None
     rcode: int | None = None
     """The code that is right where it is not the response's."""

@@ -11,7 +11,7 @@ from anchord.model import names, rdtypes
 from anchord.model.ede import EdeCode
 from anchord.model.names import Name
 from anchord.model.response import Response, RRset
-from anchord.model.verdict import Flaw
+from anchord.model.verdict import FOREVER, Flaw
 from anchord.wire.errors import FormError
 from anchord.wire.rdata import read_nsec, read_nsec3
 
@@ -31,7 +31,7 @@ class Proof(msgspec.Struct, frozen=True):
     denied: Denied
     records: tuple[RRset, ...]
     opt_out: bool = False
-    valid_until: int = 0xFFFFFFFFFF
+    valid_until: int = FOREVER
     flaws: tuple[Flaw, ...] = ()
 
 

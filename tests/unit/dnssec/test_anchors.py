@@ -2,17 +2,12 @@
 
 import pytest
 
-from anchord.dnssec.anchors import (
-    FOREVER,
-    Anchor,
-    NegativeAnchor,
-    TrustAnchors,
-    trust_anchors,
-)
+from anchord.dnssec.anchors import Anchor, NegativeAnchor, TrustAnchors, trust_anchors
 from anchord.dnssec.crypto import digest
 from anchord.lab.keys import REVOKE, derive, ds_rdata
 from anchord.model import names, rdtypes
 from anchord.model.names import ROOT
+from anchord.model.verdict import FOREVER
 from anchord.wire.errors import FormError
 from anchord.wire.rdata import read_ds
 from support.denials import name

@@ -61,6 +61,17 @@ def test_the_least_recently_used_goes_first() -> None:
     assert not memo.knows(two)
 
 
+def test_it_holds_16384_signatures_and_not_one_more() -> None:
+    memo = Memo()
+    keys = [number.to_bytes(32) for number in range(16385)]
+    for key in keys[:-1]:
+        memo.remember(key)
+    assert memo.knows(keys[0])
+    memo.remember(keys[-1])
+    assert memo.knows(keys[0])
+    assert not memo.knows(keys[1])
+
+
 def test_it_can_be_emptied() -> None:
     memo = Memo()
     memo.remember(KEY)

@@ -227,6 +227,14 @@ def test_names_in_the_middle_need_no_answer(world: World) -> None:
         assert outcome(world, "b.b.z.lab", {"b.z.lab DS": lie}) == (SECURE, "z.lab.", [])
 
 
+def test_where_a_walk_ends_without_proof_there_are_no_keys(world: World) -> None:
+    """Not even those of the zone above, by which something might be taken for secure."""
+    for lie in (silence, stripped):
+        trust = find(Upstream(world, {"z.lab DS": lie}), "z.lab")
+        assert trust.status.is_failure
+        assert trust.keys == ()
+
+
 def test_a_cut_in_the_middle_needs_one(world: World) -> None:
     """What its parent says below it counts for nothing."""
     assert outcome(world, "a.b.z.lab", {"z.lab DS": silence})[0] is UNOBTAINABLE
