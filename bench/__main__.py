@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import cached, cold, hostile, keytrap, machine, memory, startup, zones
+from . import cached, cold, day, hostile, keytrap, machine, memory, startup, zones
 from .measure import Results
 from .rig import Rig
 from .servers import ANCHORD, PEERS, UNBOUND
@@ -18,6 +18,7 @@ from .upstream import Upstream
 PARTS: dict[str, Callable[[Rig], Results]] = {
     "cached": cached.measure,
     "cold": cold.measure,
+    "day": day.measure,
     "keytrap": keytrap.measure,
     "memory": memory.measure,
     "startup": startup.measure,
@@ -40,7 +41,7 @@ def main() -> int:
     servers = (ANCHORD, UNBOUND, *peers)
     print(_heading(options.rounds, [server.describe() for server in servers]))
     with tempfile.TemporaryDirectory(prefix="anchord-bench-") as folder:
-        upstream = Upstream(Path(folder), [*zones.plans(), *hostile.plans()])
+        upstream = Upstream(Path(folder), [*zones.plans(), *day.plans(), *hostile.plans()])
         try:
             rig = Rig(Path(folder), upstream, servers, options.rounds, options.seconds)
             for part in options.parts or PARTS:
@@ -57,7 +58,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--limit", type=int, default=LIMIT)
-    parser.add_argument("--peers", nargs="*", default=[], choices=[*PEERS], metavar="SERVER")
+    parser.add_argument(
+        "--peers",
+        nargs="*",
+        default=[*PEERS],
+        choices=[*PEERS],
+        metavar="SERVER",
+        help=f"beside Unbound, those of these that are installed: {', '.join(PEERS)}; else all",
+    )
     return parser
 
 

@@ -14,10 +14,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import anchord
+from anchord.wire.message import AD
 
 from . import load, machine, zones
 from .upstream import NAME, Upstream
@@ -31,6 +33,9 @@ END = 5.0
 _TRIXIE = Path(os.environ.get("ANCHORD_PEERS", "~/.cache/anchord-peers")).expanduser() / "trixie"
 PATH = f"{_TRIXIE}/bin:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 """Where programs are looked for, those of Debian 13 first (`scripts/trixie-root`)."""
+
+_PROVEN = AD | 0xF
+"""In the fourth octet of a reply: that it is proven, and its code."""
 
 _PORTS = range(20000, 32000)  # below those that the system gives away itself
 
@@ -84,9 +89,12 @@ class Server:
         return f"{self.name} {found[0] if found else '(unknown version)'}"
 
     @contextmanager
-    def running(self, folder: Path, upstream: Upstream) -> Iterator[Running]:
-        """Runs it until the block ends. It has answered a question of the root zone by then.
+    def running(
+        self, folder: Path, upstream: Upstream, *, home: Path | None = None
+    ) -> Iterator[Running]:
+        """Runs it until the block ends. It has proven an answer about the root zone by then.
 
+        `home` is the folder of what it keeps for its next run; without it there is no next one.
         Raises RuntimeError where it does not get so far.
         """
         folder = folder / f"{self.name}-{time.monotonic_ns()}"
@@ -102,7 +110,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 cwd=folder,
-                env=os.environ | self.environment,
+                env=os.environ | self.environment | _folders(home or folder),
             )
         try:
             address = ("127.0.0.1", port)
@@ -120,6 +128,11 @@ def _path_of(program: str) -> str:
     return found
 
 
+def _folders(home: Path) -> dict[str, str]:
+    """Where a service manager would have anchord keep things."""
+    return {"CACHE_DIRECTORY": str(home), "STATE_DIRECTORY": str(home)}
+
+
 def _answers(address: load.Address, process: "subprocess.Popen[bytes]") -> bool:
     deadline = time.monotonic() + START
     first = load.query(zones.question(".", "SOA"))
@@ -129,7 +142,7 @@ def _answers(address: load.Address, process: "subprocess.Popen[bytes]") -> bool:
             sock.connect(address)
             try:
                 sock.send(first)
-                if sock.recv(load.ROOM)[3] & 0xF == 0:
+                if sock.recv(load.ROOM)[3] & _PROVEN == AD:
                     return True
             except OSError:
                 time.sleep(0.002)
@@ -160,7 +173,7 @@ def _free_port() -> int:
 # ------------ anchord ------------
 
 
-def _anchord(folder: Path, port: int, upstream: Upstream) -> list[str]:
+def _anchord(folder: Path, port: int, upstream: Upstream, *, persist: bool = False) -> list[str]:
     file = folder / "anchord.toml"
     file.write_text(f"""
 [listen]
@@ -173,7 +186,7 @@ ca_file = "{upstream.ca_file}"
 [dnssec]
 trust_anchors = "{upstream.anchor_file}"
 [cache]
-persist = false
+persist = {str(persist).lower()}
 [hosts]
 file = ""
 """)
@@ -199,8 +212,10 @@ _ENVIRONMENT = {
 }
 _VERSION = (sys.executable, "-m", "anchord", "--version")
 ANCHORD = Server("anchord", sys.executable, _anchord, _VERSION, _ENVIRONMENT)
-PORTABLE = Server("portable", sys.executable, _portable, _VERSION, _ENVIRONMENT)
+PORTABLE = replace(ANCHORD, name="portable", configure=_portable)
 """anchord without batches of datagrams, as on systems that are not Linux."""
+PERSISTENT = replace(ANCHORD, configure=partial(_anchord, persist=True))
+"""anchord with its cache kept over a restart."""
 
 
 # ------------ Peers ------------
@@ -322,8 +337,6 @@ UNBOUND = Server("unbound", "unbound", _unbound, ("unbound", "-V"))
 PEERS = {
     server.name: server
     for server in (
-        UNBOUND,
-        PORTABLE,
         Server("dnsmasq", "dnsmasq", _dnsmasq, ("dnsmasq", "--version")),
         Server("knot-resolver", "kresd", _knot_resolver, ("kresd", "--version")),
         Server(
@@ -335,4 +348,4 @@ PEERS = {
         ),
     )
 }
-"""Whom anchord can be measured beside; Unbound always is."""
+"""Whom anchord is measured beside, where they are installed; Unbound always is."""
