@@ -17,6 +17,7 @@ import logging
 import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import msgspec
 import trio
@@ -42,6 +43,7 @@ from anchord.wire.message import is_truncated, read_response, write_plain_query,
 
 from .filtering import blocker
 from .routes import Route, Routes
+from .vigil import Vigil
 
 logger = logging.getLogger(__name__)
 
@@ -110,6 +112,16 @@ class Fetcher:
             )
             for route in routes
         }
+        self._vigils = {
+            (route.domain, upstream): Vigil(
+                chooser.standings[upstream],
+                nursery,
+                partial(chooser.patience, upstream),
+                partial(self._probe, upstream, route),
+            )
+            for route, chooser in zip(routes, self._choosers.values(), strict=True)
+            for upstream in route.upstreams
+        }
         self._distrusted_until: dict[Upstream, float] = {}
         self._limited_until = -math.inf
         self.queries = 0
@@ -131,9 +143,12 @@ class Fetcher:
         refusals = 0
 
         async def ask(upstream: Upstream) -> Response | Ede:
-            is_last = upstream is last
-            limit = deadline if is_last else trio.current_time() + self._timeout * ATTEMPT
-            return await self._ask_and_note(upstream, question, route, rung, min(limit, deadline))
+            if upstream is last:
+                return await self._ask_and_note(upstream, question, route, rung, deadline)
+            limit = min(trio.current_time() + self._timeout * ATTEMPT, deadline)
+            with self._vigils[route.domain, upstream].kept():
+                return await self._ask_and_note(upstream, question, route, rung, limit)
+            return Ede(EdeCode.NETWORK_ERROR, f"{upstream} has fallen silent")
 
         while upstreams:
             heard = await self._hedged(upstreams, hedge_after, ask, route)
@@ -244,7 +259,8 @@ class Fetcher:
         chooser = self._choosers[route.domain]
         now = trio.current_time()
         for upstream in chooser.to_probe(now):
-            self._nursery.start_soon(self._probe, upstream, route)
+            limit = self._timeout * ATTEMPT
+            self._nursery.start_soon(self._probe, upstream, route, limit)
         plan = chooser.plan(domain_of(question.name), now, self._distrusted())
         return list(plan.order), plan.hedge_after
 
@@ -252,8 +268,8 @@ class Fetcher:
         now = trio.current_time()
         return {upstream for upstream, end in self._distrusted_until.items() if now < end}
 
-    async def _probe(self, upstream: Upstream, route: Route) -> None:
-        limit = trio.current_time() + self._timeout * ATTEMPT
+    async def _probe(self, upstream: Upstream, route: Route, seconds: float) -> None:
+        limit = trio.current_time() + seconds
         await self._ask_and_note(upstream, PROBE, route, USUAL, limit)
 
     # ------------ One upstream ------------
@@ -285,8 +301,9 @@ class Fetcher:
         self, upstream: Upstream, question: Question, route: Route, rung: Rung, limit: float
     ) -> Response | Ede:
         """The reply of one upstream, or why there is none that could be read."""
+        was_encrypted = upstream.is_encrypted
         query = write_query(
-            question, checking_disabled=rung.checking_disabled, padded=upstream.is_encrypted
+            question, checking_disabled=rung.checking_disabled, padded=was_encrypted
         )
         with trio.CancelScope(deadline=limit):
             try:
@@ -301,7 +318,8 @@ class Fetcher:
             edes = response.edes
             if not route.is_general:
                 edes = tuple(ede for ede in edes if ede.code != EdeCode.FORGED_ANSWER)
-            return replace(response, edes=edes, is_authenticated=upstream.is_encrypted)
+            is_authenticated = was_encrypted and upstream.is_encrypted  # a way may end meanwhile
+            return replace(response, edes=edes, is_authenticated=is_authenticated)
         return Ede(EdeCode.NETWORK_ERROR, f"{upstream} did not answer in time")
 
     async def _exchange(self, upstream: Upstream, question: Question, query: bytes) -> Response:

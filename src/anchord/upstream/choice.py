@@ -17,7 +17,9 @@ The rules of `fastest`:
    uses. They name nothing.
 4. Two upstreams with one host are two ways to one server. The first of them that answers is the
    one to be used and measured; the others are there for when it fails, and for hedges.
-5. Where the answer takes longer than nineteen of twenty did, a second upstream of the same operator
+5. One that has answered before and falls silent is probed at once, and where it does not answer
+   that either, whoever waits for it asks the next one (`resolver.vigil`).
+6. Where the answer takes longer than nineteen of twenty did, a second upstream of the same operator
    may be asked beside the first (a hedge), within a budget.
 
 Seconds are the caller's clock's, handed in.
@@ -207,6 +209,21 @@ class Chooser(Generic[Key]):
         if self._strategy is Strategy.FASTEST:
             return not standing.failures
         return now >= standing.rests_until
+
+    def patience(self, key: Key) -> float:
+        """Seconds for which one that is there may be silent; infinite where that is not known.
+
+        All ways to a server are as long. Where nothing is probed, nothing is known.
+        """
+        if self._strategy is not Strategy.FASTEST:
+            return math.inf
+        host = self.standings[key].host
+        measured = [
+            standing.round_trip.patience
+            for standing in self.standings.values()
+            if standing.host == host and standing.round_trip.smoothed is not None
+        ]
+        return max(measured, default=math.inf)
 
     def may_hedge(self) -> bool:
         """Whether the budget has a hedge left; then it is spent."""

@@ -383,6 +383,20 @@ async def test_a_block_that_anybody_could_have_made_is_none() -> None:
     assert (await got(fetcher_of(one, good("two")))).upstream == "tls://two"
 
 
+@pytest.mark.parametrize("was_encrypted", [True, False])
+async def test_a_block_by_a_way_that_ended_or_began_meanwhile_is_none(
+    *, was_encrypted: bool
+) -> None:
+    """Nobody can tell which of the two it came by."""
+
+    async def change(heard: Heard) -> Said:
+        one.is_encrypted = not was_encrypted
+        return await always(rcodes.REFUSED, Ede(15, "malware"))(heard)
+
+    one = upstream(change, is_encrypted=was_encrypted)
+    assert (await got(fetcher_of(one, good("two")))).upstream == "tls://two"
+
+
 # ------------ Guesses ------------
 
 
