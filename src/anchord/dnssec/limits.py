@@ -5,8 +5,6 @@ the question fails with Extended DNS Error 6 and a text that names the limit, an
 question is touched: a limit never becomes the state of a zone or of an RRset.
 """
 
-from enum import Enum
-
 import msgspec
 
 
@@ -52,6 +50,11 @@ class Limits(msgspec.Struct, frozen=True):
         return self.denial_records * (self.aliases + 1)
 
 
+_SIGNATURES = "too many signature checks"
+_FAILURES = "too many signatures that do not verify"
+_HASHING = "too much NSEC3 hashing"
+
+
 class Budget:
     """What is left of the limits: one object per client query, or per step of a zone proof.
 
@@ -67,41 +70,31 @@ class Budget:
         is_query = payer is None
         self._payer = payer
         self._left = {
-            _Share.SIGNATURES: limits.signatures if is_query else limits.zone_signatures,
-            _Share.FAILURES: limits.failed_signatures
-            if is_query
-            else limits.zone_failed_signatures,
-            _Share.HASHING: limits.hash_blocks,
+            _SIGNATURES: limits.signatures if is_query else limits.zone_signatures,
+            _FAILURES: limits.failed_signatures if is_query else limits.zone_failed_signatures,
+            _HASHING: limits.hash_blocks,
         }
         self.exhausted = ""
 
     def spend_signature(self) -> bool:
         """Take one signature check; False when there is none left."""
-        return self._spend(_Share.SIGNATURES)
+        return self._spend(_SIGNATURES)
 
     def spend_failure(self, cost: int = 1) -> bool:
         """Count a failed signature check, or what costs as much as several; False if too much."""
-        return self._spend(_Share.FAILURES, cost)
+        return self._spend(_FAILURES, cost)
 
     def spend_hash(self, blocks: int) -> bool:
         """Take so many SHA-1 blocks; False when there are not as many left."""
-        return self._spend(_Share.HASHING, blocks)
+        return self._spend(_HASHING, blocks)
 
-    def _spend(self, share: "_Share", amount: int = 1) -> bool:
+    def _spend(self, share: str, amount: int = 1) -> bool:
         if self.exhausted:
             return False
         if self._left[share] < amount:
-            self.exhausted = share.value
+            self.exhausted = share
         else:
             self._left[share] -= amount
             if self._payer and not self._payer._spend(share, amount):  # noqa: SLF001 - its own kind
                 self.exhausted = self._payer.exhausted
         return not self.exhausted
-
-
-class _Share(Enum):
-    """What a budget is made of, and what is said when it is used up."""
-
-    SIGNATURES = "too many signature checks"
-    FAILURES = "too many signatures that do not verify"
-    HASHING = "too much NSEC3 hashing"

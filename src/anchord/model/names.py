@@ -62,7 +62,7 @@ def ancestors(name: Name) -> Iterator[Name]:
     """The name itself, its parent, and so on, up to the root."""
     yield name
     while name != ROOT:
-        name = parent(name)
+        name = name[name[0] + 1 :]
         yield name
 
 

@@ -172,23 +172,25 @@ class Inquiries:
 
     async def _attempt(self, question: Question, job: Job, deadline: float) -> Answer:
         """One way of asking, with what has come of it by the deadline."""
-        late = Ede(EdeCode.NETWORK_ERROR, f"no answer within {self._means.timeout:g} seconds")
-        answer = _unanswered(Unanswered(question, (late,)))
-        passed: list[Ede] = []
+        said: Response | Unanswered | None = None
+        answer: Answer | None = None
         hints: list[Ede] = []
         with trio.CancelScope(deadline=deadline):
             said = await self.driver.ask(question, job)
             if isinstance(said, Response):
-                answer, passed = _unproven(said, late), passed_on(said)
                 answer = await self._judge(said, job)
             elif question.rdtype == rdtypes.ANY and not job.blocked_by:
                 answer = await self._one_of_any(said, job, deadline)
             else:
                 answer = _unanswered(said)
             hints = await self._hints(answer, job)
+        if answer is None:
+            late = Ede(EdeCode.NETWORK_ERROR, f"no answer within {self._means.timeout:g} seconds")
+            answer = _unproven(said or Unanswered(question, ()), late)
+        passed = passed_on(said) if isinstance(said, Response) else []
         first = 0 if answer.verdict.flaws else 1  # the cause itself comes before every hint
         edes = (*answer.edes[:first], *hints, *answer.edes[first:], *passed)
-        return bounded(replace(answer, edes=edes))
+        return bounded(replace(answer, edes=edes) if edes != answer.edes else answer)
 
     async def _judge(self, said: Response, job: Job) -> Answer:
         """The engine's verdict."""
@@ -244,10 +246,12 @@ def _unanswered(said: Unanswered) -> Answer:
     return _failure(said.question, *said.edes)
 
 
-def _unproven(said: Response, reason: Ede) -> Answer:
-    """What an upstream said, when there was no time to prove it."""
-    answer = tuple(Checked(rrset, Status.UNOBTAINABLE) for rrset in said.answer)
+def _unproven(said: Response | Unanswered, reason: Ede) -> Answer:
+    """What an upstream said, if it did, when there was no time to prove it."""
     failure = _failure(said.question, reason)
+    if isinstance(said, Unanswered):
+        return failure
+    answer = tuple(Checked(rrset, Status.UNOBTAINABLE) for rrset in said.answer)
     return replace(failure, rcode=said.rcode, answer=answer, upstream=said.upstream)
 
 
