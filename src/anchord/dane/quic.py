@@ -12,6 +12,7 @@ from aioquic.tls import SessionTicket
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from anchord.net.quic import QuicChannel
+from anchord.net.quic_inside import shown_chain
 
 PROTOCOLS = {853: "doq"}
 """What is spoken on a port (RFC 9250); HTTP/3 on all others (RFC 9114)."""
@@ -44,11 +45,7 @@ class _Looker:
 
     def prove(self, quic: QuicConnection, _: HandshakeCompleted) -> None:
         """Keeps the chain."""
-        tls = quic.tls
-        shown = tls._peer_certificate  # noqa: SLF001 - `anchord.net.quic` sees that it is there
-        if shown is not None:
-            chain = [shown, *tls._peer_certificate_chain]  # noqa: SLF001
-            self.chain = tuple(one.public_bytes(Encoding.DER) for one in chain)
+        self.chain = tuple(one.public_bytes(Encoding.DER) for one in shown_chain(quic))
 
     def keep(self, ticket: SessionTicket, epoch: int) -> None:
         """A resumed session would come without a chain."""

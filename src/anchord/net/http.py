@@ -36,11 +36,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Request `number` gets no answer. `is_unprocessed` where the server says it did nothing."""
+    """Request `number` gets no answer.
+
+    `is_unprocessed` where the server says that it did nothing, `is_unsent` where it never got it.
+    """
 
     number: int
     problem: str
     is_unprocessed: bool = False
+    is_unsent: bool = False
 
 
 class HttpConnection(Protocol):
@@ -51,8 +55,20 @@ class HttpConnection(Protocol):
         """Whether an earlier TLS session was taken up."""
 
     @property
+    def took_early_data(self) -> bool:
+        """Whether the server has read what came in the first flight (0-RTT)."""
+
+    @property
+    def keepalive(self) -> float | None:
+        """Seconds that the server says it keeps an idle connection, where it does."""
+
+    @property
     def is_open(self) -> bool:
         """Whether requests may still begin."""
+
+    @property
+    def is_running_out(self) -> bool:
+        """Whether few more may: it is time for another connection."""
 
     @property
     def has_unsent(self) -> bool:

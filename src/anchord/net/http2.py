@@ -62,6 +62,10 @@ _GOAWAY = 7
 class Http2Connection:
     """As `HttpConnection`, over a TLS channel whose peer has chosen `h2`."""
 
+    is_running_out = False
+    took_early_data = False
+    keepalive = None
+
     def __init__(self, channel: TlsChannel) -> None:
         self.is_resumed = channel.is_resumed
         self.is_open = True

@@ -60,9 +60,24 @@ class Http3Connection:
         return not self._is_dismissed and not self._channel.is_exhausted
 
     @property
+    def is_running_out(self) -> bool:
+        """As `HttpConnection`."""
+        return self._channel.is_running_out
+
+    @property
     def is_resumed(self) -> bool:
         """As `HttpConnection`."""
         return self._channel.is_resumed
+
+    @property
+    def took_early_data(self) -> bool:
+        """As `HttpConnection`."""
+        return self._channel.took_early_data
+
+    @property
+    def keepalive(self) -> float | None:
+        """As `HttpConnection`."""
+        return self._channel.idle_timeout
 
     def request(self, headers: Headers, body: bytes) -> int:
         """As `HttpConnection`."""
@@ -117,8 +132,8 @@ class Http3Connection:
                 return []
             del self._answers[event.number]
             problem = f"the server reset the stream{_code(event.code)}"
-            is_unprocessed = event.is_unprocessed or event.code == REQUEST_REJECTED
-            return [Failure(event.number, problem, is_unprocessed)]
+            is_unprocessed = event.code == REQUEST_REJECTED
+            return [Failure(event.number, problem, is_unprocessed, event.is_unsent)]
         result = self._read(reading, event)
         if result is None:
             return []

@@ -26,12 +26,14 @@ from aioquic.quic.events import (
     StreamReset,
 )
 from aioquic.quic.packet import QuicErrorCode, QuicFrameType
-from aioquic.tls import AlertDescription, Context, SessionTicket
+from aioquic.tls import AlertDescription, SessionTicket
 
 from anchord.model.errors import AnchordError
 
+from . import quic_inside
 from .ended import PeerError
 from .quic_events import Aside, Cut, Event, Piece, end_in_words
+from .quic_limit import StreamLimit
 from .tcp import RECEIVE, socket_address
 
 HANDSHAKE_LIMIT = 3.0
@@ -54,10 +56,6 @@ PROBES = 6
 SMALL_CROWD = 8
 """Requests at once that every server is found to take. Knot DNS forgets the whole connection with
 the eleventh, whatever it announces."""
-
-FEW_STREAMS = 16
-"""A peer that allows fewer may raise its limit one by one. One that has allowed more and does not
-raise it although all are answered, as Knot DNS does after 1,024, never will."""
 
 DATAGRAMS = 64
 """Datagrams taken from the socket before anything is sent."""
@@ -85,7 +83,8 @@ class Opener(Protocol):
 class QuicChannel:
     """A QUIC connection over a socket of its own. Made by `QuicClient`.
 
-    `is_resumed` tells, once the handshake is over, whether an earlier session was taken up.
+    `is_resumed` tells, once the handshake is over, whether an earlier session was taken up, and
+    `took_early_data` whether the peer has read what came in the first flight.
     """
 
     def __init__(
@@ -101,14 +100,16 @@ class QuicChannel:
         ticket = configuration.session_ticket
         self.address = address
         self.is_resumed = False
+        self.took_early_data = False
         self._opener = opener
         self._epoch = epoch
+        self._idle_timeout = configuration.idle_timeout
         self._new_ticket: SessionTicket | None = None
         self._quic = QuicConnection(
             configuration=configuration, session_ticket_handler=self._note_ticket
         )
-        # At once, as over TCP: Knot DNS counts a request until its answer is acknowledged.
-        self._quic._ack_delay = 0.0  # noqa: SLF001 - there is no other way
+        # As over TCP: Knot DNS counts a request until its answer is acknowledged.
+        quic_inside.acknowledge_at_once(self._quic)
         self._is_early = ticket is not None and ticket.max_early_data_size is not None
         self._is_proven = False
         self._limit = trio.current_time() + (EARLY_LIMIT if self._is_early else HANDSHAKE_LIMIT)
@@ -117,6 +118,7 @@ class QuicChannel:
         self._owed_since: float | None = None
         self._heard_at = trio.current_time()
         self._last_number = 0
+        self._stream_limit = StreamLimit(self._quic)
         self._backlog: dict[int, bytes] = {}
         self._streams: dict[int, int] = {}
         self._numbers: dict[int, int] = {}
@@ -150,10 +152,22 @@ class QuicChannel:
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether the peer has answered all requests that it allowed, and allows no more."""
-        most = self._most_allowed
-        next_id = self._quic.get_next_available_stream_id()
-        return not self._streams and next_id >= 4 * most and most >= FEW_STREAMS
+        """Whether the peer has all requests that it will ever take. It may still answer them."""
+        return self._stream_limit.is_reached
+
+    @property
+    def is_running_out(self) -> bool:
+        """Whether the peer will take few requests more: it is time for another connection."""
+        return self._stream_limit.is_near
+
+    @property
+    def idle_timeout(self) -> float | None:
+        """Seconds without a word after which the peer forgets the connection, where it says so.
+
+        The shorter one of both sides' (RFC 9000 section 10.1).
+        """
+        theirs = quic_inside.idle_timeout(self._quic)
+        return None if theirs is None else min(theirs, self._idle_timeout)
 
     def cancel(self, number: int, code: int) -> None:
         """Ends both directions of a request's stream unless it is over (RFC 9000 section 3.5)."""
@@ -213,18 +227,19 @@ class QuicChannel:
     def _begin(self) -> None:
         """Gives streams to requests. Past its limit, the peer would not take even their end."""
         while self._backlog and len(self._streams) < self._most_streams:
-            stream_id = self._quic.get_next_available_stream_id()
-            if stream_id >= 4 * self._most_allowed:
+            if self._stream_limit.left <= 0:
                 break
+            stream_id = self._quic.get_next_available_stream_id()
             number = next(iter(self._backlog))
             self._streams[number] = stream_id
             self._numbers[stream_id] = number
             self._quic.send_stream_data(stream_id, self._backlog.pop(number), end_stream=True)
 
-    @property
-    def _most_allowed(self) -> int:
-        """Requests that the peer has allowed so far in all."""
-        return self._quic._remote_max_streams_bidi  # noqa: SLF001 - see `_ask_for_what_is_needed`
+    def _return_backlog(self) -> None:
+        """Gives back what the peer will never take."""
+        if self._backlog and self.is_exhausted:
+            self._events += [Cut(number, 0, True, is_unsent=True) for number in self._backlog]
+            self._backlog.clear()
 
     def _forget(self, stream_id: int) -> None:
         del self._streams[self._numbers.pop(stream_id)]
@@ -245,6 +260,7 @@ class QuicChannel:
             self._collect()
         if self._error is None:
             self._judge(now)
+        self._return_backlog()
         self.flush()
 
     def _judge(self, now: float) -> None:
@@ -257,11 +273,13 @@ class QuicChannel:
             self._error = PeerError("the connection fell silent")
         elif now >= self._probe_at():
             self._quic.send_ping(0)
+        elif now >= self._full_at():
+            self._stream_limit.give_up()
 
     @property
     def _is_owed(self) -> bool:
         """Whether the peer has to acknowledge something."""
-        return self._quic._loss.bytes_in_flight > 0  # noqa: SLF001 - see `_ask_for_what_is_needed`
+        return quic_inside.is_owed(self._quic)
 
     @property
     def in_flight(self) -> int:
@@ -278,13 +296,20 @@ class QuicChannel:
         """When the peer will be taken for gone, if it says nothing until then."""
         if self._owed_since is None:
             return math.inf
-        probe = self._quic._loss.get_probe_timeout()  # noqa: SLF001
+        probe = quic_inside.probe_timeout(self._quic)
         return self._owed_since + max(SILENCE_LIMIT, PROBES * probe)
 
     def _probe_at(self) -> float:
         """When to ask whether the peer is there: it owes answers, but nothing that says so."""
         is_slow = self._streams and self._owed_since is None
         return self._heard_at + SILENCE_LIMIT if is_slow else math.inf
+
+    def _full_at(self) -> float:
+        """When a peer that has answered all that it allowed is taken never to allow more."""
+        limit = self._stream_limit
+        if self._streams or not self._backlog or limit.left > 0 or limit.is_final:
+            return math.inf
+        return self._heard_at + quic_inside.probe_timeout(self._quic)
 
     def _take_datagrams(self, now: float) -> None:
         try:
@@ -303,7 +328,9 @@ class QuicChannel:
         if self._error is not None:
             return trio.current_time()
         timer = self._quic.get_timer()
-        limit = min(self._gone_at(), self._probe_at()) if self._is_proven else self._limit
+        limit = self._limit
+        if self._is_proven:
+            limit = min(self._gone_at(), self._probe_at(), self._full_at())
         return limit if timer is None else min(timer, limit)
 
     def _collect(self) -> None:
@@ -319,9 +346,6 @@ class QuicChannel:
             self._opener.keep(self._new_ticket, self._epoch)
             self._new_ticket = None
         self._begin()
-        if self._backlog and self.is_exhausted:
-            self._events += [Cut(number, 0, True, is_unprocessed=True) for number in self._backlog]
-            self._backlog.clear()
 
     def _take(self, event: StreamDataReceived | StreamReset | StopSendingReceived) -> None:
         """What happens to a stream, in terms of requests; those that are over are over."""
@@ -338,6 +362,7 @@ class QuicChannel:
             number = self._numbers[stream_id]
             if ends:
                 self._forget(stream_id)
+                self._stream_limit.answered(stream_id, len(self._streams))
             self._events.append(
                 Cut(number, code, ends) if data is None else Piece(number, data, ends)
             )
@@ -353,7 +378,9 @@ class QuicChannel:
             )
             return
         self._is_proven = True
+        self._stream_limit.begin()
         self.is_resumed = handshake.session_resumed
+        self.took_early_data = handshake.early_data_accepted
         if self._is_early and not handshake.early_data_accepted:
             self._opener.early_data_failed()  # aioquic sends it again, now under the session's keys
 
@@ -366,21 +393,3 @@ class QuicChannel:
     def _note_ticket(self, ticket: SessionTicket) -> None:
         """Is called in the midst of a datagram, when the server may not be proven yet."""
         self._new_ticket = ticket
-
-
-def _ask_for_what_is_needed() -> None:
-    """Not in aioquic's public interface: a server's certificate, its limits, and what it owes.
-
-    Where a later aioquic has them elsewhere, that is told when it is loaded, not in a handshake.
-    """
-    quic = QuicConnection(configuration=QuicConfiguration())
-    if not (
-        hasattr(Context(is_client=True), "_peer_certificate_chain")
-        and hasattr(quic, "_remote_max_streams_bidi")
-        and hasattr(quic, "_loss")
-        and hasattr(quic._loss, "bytes_in_flight")  # noqa: SLF001
-    ):
-        raise ImportError("this aioquic is another than anchord knows")
-
-
-_ask_for_what_is_needed()

@@ -26,6 +26,7 @@ from .chain import ChainVerifier
 from .identity import TlsError
 from .quic import SMALL_CROWD, QuicChannel
 from .quic_events import WRONG_PLACE
+from .quic_inside import shown_chain
 from .race import first_of
 from .tls import RESUMED_FOR
 
@@ -125,12 +126,12 @@ class QuicClient:
             raise TlsError(f"the server does not speak {self._alpn}", remedy=WRONG_PLACE)
         if handshake.session_resumed:  # it rests on the certificate that was shown when it began
             return
-        shown = quic.tls._peer_certificate  # noqa: SLF001 - see `_ask_for_what_is_needed`
-        if shown is None:
+        chain = shown_chain(quic)
+        if not chain:
             raise TlsError("the server has shown no certificate")
-        self._verifier.verify([shown, *quic.tls._peer_certificate_chain])  # noqa: SLF001
+        self._verifier.verify(chain)
         self._proven_at = trio.current_time()
-        self._shown = shown
+        self._shown = chain[0]
 
     def keep(self, ticket: SessionTicket, epoch: int) -> None:
         """Takes a session of a server that has proven who it is; not one of before a `forget`."""

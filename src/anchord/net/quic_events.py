@@ -25,13 +25,13 @@ class Piece:
 class Cut:
     """The peer has reset the stream of request `number`, or reads no more from it.
 
-    `is_unprocessed` where the request has not even begun.
+    `is_unsent` where the request has never begun, since the peer takes no more of them.
     """
 
     number: int
     code: int
     is_reset: bool
-    is_unprocessed: bool = False
+    is_unsent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,15 @@ class Fault(NamedTuple):
     """Why there is no reply.
 
     `is_unprocessed` where the server has done nothing with the query, so that it may be asked
-    again elsewhere (RFC 9113 section 8.7, RFC 9114 section 4.1.1).
+    again elsewhere (RFC 9113 section 8.7, RFC 9114 section 4.1.1); `is_unsent` where it was never
+    sent, which was no attempt.
     """
 
     kind: Kind
     cause: str
     remedy: str = ""
     is_unprocessed: bool = False
+    is_unsent: bool = False
 
 
 class EndedError(AnchordError):
@@ -63,12 +65,23 @@ class Carrier(Protocol):
         """Whether an earlier TLS session was taken up. Known once the first reply is there."""
 
     @property
+    def took_early_data(self) -> bool:
+        """Whether the peer has read what came in the first flight (0-RTT). Known as that is."""
+
+    @property
     def is_open(self) -> bool:
         """Whether the peer takes more queries. It may still answer those that it has."""
 
     @property
+    def is_running_out(self) -> bool:
+        """Whether the peer takes few more: another connection should be opened meanwhile."""
+
+    @property
     def keepalive(self) -> float | None:
-        """Seconds that the server says it keeps an idle connection (RFC 7828), where it does."""
+        """Seconds that the server says it keeps an idle connection, where it does.
+
+        By RFC 7828, or by the transport (RFC 9000 section 10.1).
+        """
 
     @property
     def has_unsent(self) -> bool:

@@ -94,6 +94,11 @@ class Connection:
         return not self._carrier.is_open
 
     @property
+    def is_running_out(self) -> bool:
+        """Whether the server takes few queries more: another connection should be opened."""
+        return self._carrier.is_running_out
+
+    @property
     def can_carry_more(self) -> bool:
         """Whether a query may be given to it now."""
         return (
@@ -195,9 +200,14 @@ class Connection:
             self._fault = _broken(error)
 
     def _learn_of_end(self) -> None:
-        """The server may have ended the connection for having been idle."""
-        idle = trio.current_time() - self.usage.used_at
-        self._idle.was_cut(self.usage.idle_before if self._waiting else idle)
+        """The server may have ended the connection for having been idle.
+
+        That counts up to the query that has got no reply, though nobody may wait for it any more.
+        """
+        if self.usage.silent_since is not None:
+            self._idle.was_cut(self.usage.idle_before)
+        elif not self._waiting:
+            self._idle.was_cut(trio.current_time() - self.usage.used_at)
 
     async def _read_on(self) -> None:
         """Reads until the connection is to be judged (cancelled then), or is done."""
@@ -235,7 +245,9 @@ class Connection:
             waiter.leave_only(self)
             self._on_return(waiter, result)
         elif repeats_question(result, waiter.question) or is_error_without_question(result):
-            self._counters.resumptions += self._carrier.is_resumed and not self.usage.answered
+            if not self.usage.answered:
+                self._counters.resumptions += self._carrier.is_resumed
+                self._counters.early_data += self._carrier.took_early_data
             self.usage.answered += 1
             self._round_trip.measured(now - sent_at)
             waiter.finish(result)

@@ -62,7 +62,6 @@ class HttpCarrier:
     """As `Carrier`, over a connection of HTTP/2 or HTTP/3."""
 
     answers_once = True
-    keepalive = None
 
     def __init__(self, connection: HttpConnection, resource: Resource) -> None:
         self._connection = connection
@@ -74,9 +73,24 @@ class HttpCarrier:
         return self._connection.is_resumed
 
     @property
+    def took_early_data(self) -> bool:
+        """As `Carrier`."""
+        return self._connection.took_early_data
+
+    @property
+    def keepalive(self) -> float | None:
+        """As `Carrier`."""
+        return self._connection.keepalive
+
+    @property
     def is_open(self) -> bool:
         """As `Carrier`."""
         return self._connection.is_open
+
+    @property
+    def is_running_out(self) -> bool:
+        """As `Carrier`."""
+        return self._connection.is_running_out
 
     @property
     def has_unsent(self) -> bool:
@@ -115,7 +129,12 @@ class HttpCarrier:
 
     def _reply(self, came: Answer | Failure) -> bytes | Fault:
         if isinstance(came, Failure):
-            return Fault(Kind.CLOSED, came.problem, is_unprocessed=came.is_unprocessed)
+            return Fault(
+                Kind.CLOSED,
+                came.problem,
+                is_unprocessed=came.is_unprocessed,
+                is_unsent=came.is_unsent,
+            )
         if came.status in {METHOD_NOT_ALLOWED, NOT_IMPLEMENTED}:
             self._resource.uses_get = True
             return Fault(

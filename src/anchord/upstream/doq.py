@@ -26,7 +26,6 @@ class DoqCarrier:
     """As `Carrier`, over a QUIC channel whose peer has chosen `doq`."""
 
     answers_once = True
-    keepalive = None
 
     def __init__(self, channel: QuicChannel) -> None:
         self.has_unsent = False
@@ -40,9 +39,24 @@ class DoqCarrier:
         return not self._channel.is_exhausted
 
     @property
+    def is_running_out(self) -> bool:
+        """As `Carrier`."""
+        return self._channel.is_running_out
+
+    @property
     def is_resumed(self) -> bool:
         """As `Carrier`."""
         return self._channel.is_resumed
+
+    @property
+    def took_early_data(self) -> bool:
+        """As `Carrier`."""
+        return self._channel.took_early_data
+
+    @property
+    def keepalive(self) -> float | None:
+        """As `Carrier`. The transport tells it here (RFC 9250 section 4.4)."""
+        return self._channel.idle_timeout
 
     def post(self, query: bytes) -> int:
         """As `Carrier`."""
@@ -100,7 +114,7 @@ class DoqCarrier:
         if isinstance(event, Cut) and event.is_reset:
             if self._replies.pop(event.number, None) is None:
                 return None
-            return event.number, _cut(event.code)._replace(is_unprocessed=event.is_unprocessed)
+            return event.number, _cut(event.code)._replace(is_unsent=event.is_unsent)
         raise self._breach("it stops reading a query, or asks us")
 
     def _message(self, reply: bytes) -> bytes:

@@ -19,6 +19,8 @@ class FramedCarrier:
     """As `Carrier`, over one channel. What is posted in one turn leaves in one piece."""
 
     answers_once = False
+    took_early_data = False
+    is_running_out = False
 
     def __init__(self, channel: Channel) -> None:
         self.is_resumed = channel.is_resumed

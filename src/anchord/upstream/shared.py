@@ -9,6 +9,7 @@ This is every transport that has connections: TCP, DoT, DoH and DoQ differ in th
    out, and the first reply counts.
 3. A connection that ends before it has ever answered fails its queries: asking again would not
    help. Unless the server says that it has done nothing with them.
+4. A connection whose server takes only so many queries has its successor before it is used up.
 """
 
 import logging
@@ -151,11 +152,15 @@ class SharedUpstream:
                 self._let_go(self._current)
             else:
                 self._part_with(self._current)
-        if self._current is not None:
+        if self._current is None:
+            self._queue[waiter] = None
+            waiter.places[self] = partial(self._queue.__delitem__, waiter)
+        else:
             self._current.submit(waiter)
-            return
-        self._queue[waiter] = None
-        waiter.places[self] = partial(self._queue.__delitem__, waiter)
+        if self._current is None or self._current.is_running_out:
+            self._open_another()
+
+    def _open_another(self) -> None:
         if not self._is_opening:
             self._is_opening = True
             scope = trio.CancelScope()
@@ -186,7 +191,8 @@ class SharedUpstream:
 
     def _take_back(self, waiter: Waiter, fault: Fault) -> None:
         """A query that a connection goes on without."""
-        self._go_on(waiter, fault, asks_again=fault.is_unprocessed)
+        waiter.sends -= fault.is_unsent
+        self._go_on(waiter, fault, asks_again=fault.is_unprocessed or fault.is_unsent)
 
     def _go_on(self, waiter: Waiter, fault: Fault, *, asks_again: bool) -> None:
         if waiter.places:
@@ -253,6 +259,8 @@ class SharedUpstream:
         self.counters.handshakes += 1
         self._see(self._way.certificate())
         self._is_opening = False
+        if self._current is not None:  # it was running out
+            self._let_go(self._current)
         self._current = Connection(
             carrier,
             self.counters,

@@ -116,11 +116,18 @@ class H3ConnectionOfServer(HttpAnswers, QuicConnectionOfServer):
 class Fixed(Limit):
     """A limit of streams that stays, however many of them are over."""
 
-    value = property(lambda _: 128, lambda *_: None)
+    def __init__(self, most: int) -> None:
+        super().__init__(QuicFrameType.MAX_STREAMS_BIDI, "max_streams_bidi", most)
+        self.most = most
+
+    value = property(lambda self: self.most, lambda *_: None)
 
 
 class QuicServer(Server):
-    """DoQ. Clients are told apart by their addresses, or found again by their connections' ids."""
+    """DoQ. Clients are told apart by their addresses, or found again by their connections' ids.
+
+    With `most_streams` they have so many in all, until `raise_limit`.
+    """
 
     alpn = "doq"
     connection_class: type[QuicConnectionOfServer] = QuicConnectionOfServer
@@ -129,11 +136,11 @@ class QuicServer(Server):
         self,
         *arguments: Any,
         quic: dict[str, Any] | None = None,
-        raises_limit: bool = True,
+        most_streams: int = 0,
         **rest: Any,
     ) -> None:
         super().__init__(*arguments, **rest)
-        self.raises_limit = raises_limit
+        self.most_streams = most_streams
         self.requests: list[dict[bytes, bytes]] = []
         self.resets: list[int] = []
         self.early = 0
@@ -154,6 +161,14 @@ class QuicServer(Server):
         self.socket = trio.socket.from_stdlib_socket(self.plain)
         self.port = self.socket.getsockname()[1]
         nursery.start_soon(self._run)
+
+    def raise_limit(self, most: int) -> None:
+        """Lets clients have so many streams in all, where they had `most_streams`."""
+        for client in self._living():
+            limit = client.quic._local_max_streams_bidi
+            assert isinstance(limit, Fixed)
+            limit.most = most
+            client.flush()
 
     def stop(self) -> None:
         """Whoever sends to it now is told that nobody is there."""
@@ -203,10 +218,8 @@ class QuicServer(Server):
                 session_ticket_fetcher=lambda label: self.tickets.pop(label, None),
                 session_ticket_handler=self._keep,
             )
-            if not self.raises_limit:
-                quic._local_max_streams_bidi = Fixed(
-                    QuicFrameType.MAX_STREAMS_BIDI, "max_streams_bidi", 128
-                )
+            if self.most_streams:
+                quic._local_max_streams_bidi = Fixed(self.most_streams)
             client = self.clients[address] = self.connection_class(self, quic, None)
         client.quic.receive_datagram(data, address, trio.current_time())
 

@@ -1,12 +1,15 @@
 """What QUIC adds: one message a stream, its own codes, early data, and networks that lose."""
 
+import errno
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
-from anchord.net import quic, quic_client
+from anchord.net import quic, quic_client, quic_limit
 from anchord.net.chain import ChainVerifier
 from anchord.net.identity import Identity
 from anchord.net.quic_client import QuicClient
@@ -28,6 +31,11 @@ async def failure(upstream: SharedUpstream) -> UpstreamError:
     with pytest.raises(UpstreamError) as caught:
         await upstream.exchange(query_for())
     return caught.value
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    while not is_so():
+        await trio.testing.wait_all_tasks_blocked(0.01)
 
 
 def send(data: bytes, *, ends: bool = True) -> Conduct:
@@ -164,14 +172,81 @@ async def test_the_ends_that_quic_itself_has_are_told_in_words(
     assert (error.kind, error.problem) == (kind, words)
 
 
+# ------------ Streams ------------
+
+
 async def test_a_server_that_stops_allowing_queries_is_left_at_once(stage: Stage) -> None:
-    server = await stage.server("quic", answer, raises_limit=False)
+    server = await stage.server("quic", answer, most_streams=128)
     upstream = stage.upstream("quic", server.port)
     for _ in range(3):
         results = await gather(upstream, *[query_for()] * 100)
         assert all(isinstance(one, bytes) for one in results)
     assert server.connections == 3
     assert upstream.counters.handshakes == 3
+
+
+@both
+async def test_another_connection_stands_before_the_last_query_is_used_up(
+    stage: Stage, scheme: str
+) -> None:
+    server = await stage.server(scheme, answer, most_streams=128)
+    upstream = stage.upstream(scheme, server.port)
+    for _ in range(128 - 128 // quic_limit.LAST_SHARE):
+        await upstream.exchange(query_for())
+        assert upstream.counters.handshakes == 1
+    await upstream.exchange(query_for())
+    await until(lambda: upstream.counters.handshakes == 2)
+    await upstream.exchange(query_for())
+    assert (server.connections, upstream.counters.replays) == (2, 0)
+
+
+@both
+async def test_one_that_cannot_be_replaced_is_used_up_to_the_last_query(
+    stage: Stage, scheme: str
+) -> None:
+    server = await stage.server(scheme, answer, most_streams=128)
+    upstream = stage.upstream(scheme, server.port)
+    await upstream.exchange(query_for())
+
+    async def refuse() -> Any:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "")
+
+    upstream._way = upstream._way._replace(open=refuse)
+    for _ in range(127):
+        await upstream.exchange(query_for())
+    assert "refused" in (await failure(upstream)).problem
+    assert len(server.heard) == 128
+
+
+@both
+async def test_a_limit_that_is_raised_after_the_last_answer_costs_no_handshake(
+    stage: Stage, scheme: str
+) -> None:
+    async def raise_late(asked: Asked) -> None:
+        await asked.reply()
+        if len(server.heard) == 128:
+            await trio.sleep(0.05)
+            server.raise_limit(1000)
+
+    server = await stage.server(scheme, raise_late, most_streams=128)
+    relay = Relay(server.port, delay=0.05)
+    await relay.start(stage.nursery)
+    upstream = stage.upstream(scheme, relay.port)
+    results = await gather(upstream, *[query_for()] * 300)
+    assert all(isinstance(one, bytes) for one in results)
+    assert (server.connections, upstream.counters.replays) == (1, 0)
+
+
+@both
+async def test_queries_that_wait_for_their_turn_on_many_connections_do_not_fail(
+    stage: Stage, scheme: str
+) -> None:
+    server = await stage.server(scheme, answer, most_streams=16)
+    upstream = stage.upstream(scheme, server.port)
+    results = await gather(upstream, *[query_for()] * 100)
+    assert all(isinstance(one, bytes) for one in results)
+    assert server.connections == math.ceil(100 / 16)
+    assert len(server.heard) == 100
 
 
 @both
@@ -237,6 +312,8 @@ async def test_a_server_that_forgets_crowds_gets_none_any_more(stage: Stage, sch
     results = await gather(upstream, *[query_for()] * 50)
     assert all(isinstance(one, bytes) for one in results)
     assert (server.connections, most) == (2, quic.SMALL_CROWD)
+    await until(lambda: len(upstream._tasks) == 1)  # the one that is forgotten is heard out
+    assert upstream.counters.idle.cut is None
 
 
 @pytest.mark.parametrize(
@@ -284,6 +361,17 @@ async def test_a_connection_that_the_server_has_forgotten_while_idle_costs_nothi
 
 
 @both
+async def test_the_server_says_how_long_it_keeps_an_idle_connection(
+    stage: Stage, scheme: str
+) -> None:
+    for theirs, limit in ((5.0, 4.0), (100.0, pool.BELOW_THE_CUT * quic_client.IDLE_TIMEOUT)):
+        server = await stage.server(scheme, answer, quic={"idle_timeout": theirs})
+        upstream = stage.upstream(scheme, server.port)
+        await upstream.exchange(query_for())
+        assert upstream.counters.idle.limit == limit
+
+
+@both
 async def test_we_say_farewell_with_the_protocols_own_code(stage: Stage, scheme: str) -> None:
     server, upstream = await stage.ask(scheme, answer)
     await upstream.exchange(query_for())
@@ -304,7 +392,7 @@ async def test_early_data_is_sent_only_where_it_is_asked_for(stage: Stage, schem
             assert address_in(await upstream.exchange(query_for())) == "192.0.2.1"
             await trio.sleep(0.05)  # the ticket may come behind the reply
             await end(upstream)
-        assert server.early == 2 * early_data
+        assert server.early == upstream.counters.early_data == 2 * early_data
         assert upstream.counters.resumptions == 2
 
 
@@ -448,7 +536,7 @@ async def test_a_router_that_forgets_us_is_not_noticed(stage: Stage, scheme: str
     await upstream.exchange(query_for())
     relay.rebind()
     assert address_in(await upstream.exchange(query_for())) == "192.0.2.1"
-    assert server.connections == 1
+    assert server.connections == upstream.counters.handshakes == 1
 
 
 @both

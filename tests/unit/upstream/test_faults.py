@@ -12,7 +12,7 @@ import trio
 
 from anchord.upstream import pool, shared
 from anchord.upstream.base import Kind, UpstreamError
-from anchord.upstream.pool import IDLE_LIMIT, IdleTime
+from anchord.upstream.pool import IDLE_LIMIT, SHORTEST_IDLE
 from anchord.wire.message import with_keepalive
 from support.certificates import DAY, NOW, make
 from support.peers import address_in, query_for, reply_to
@@ -248,10 +248,10 @@ async def test_an_idle_connection_is_closed_before_the_server_does_it(
 ) -> None:
     assert IDLE_LIMIT == 8.0  # servers cut after 8 to 11 seconds
     server, upstream = await stage.ask(scheme, answer)
-    upstream.counters.idle = IdleTime(0.1)
+    upstream.counters.idle.was_cut(SHORTEST_IDLE)
     await upstream.exchange(query_for())
     assert upstream._current is not None
-    await trio.sleep(0.2)
+    await trio.sleep(2 * SHORTEST_IDLE)
     assert upstream._current is None
     await upstream.exchange(query_for())
     assert (server.connections, upstream.counters.replays) == (2, 0)
@@ -417,7 +417,8 @@ async def test_a_server_of_another_protocol_is_refused(stage: Stage, scheme: str
 async def test_the_server_is_told_when_a_reply_is_no_longer_wanted(
     stage: Stage, scheme: str, code: int
 ) -> None:
-    server, upstream = await stage.ask(scheme, first(1, ignore, answer))
+    server, upstream = await stage.ask(scheme, first(1, answer, first(1, ignore, answer)))
+    await upstream.exchange(query_for())  # so that the next one is sent at once
     with trio.move_on_after(0.2):
         await upstream.exchange(query_for())
     await upstream.exchange(query_for())
