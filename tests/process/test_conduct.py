@@ -1,35 +1,69 @@
 """What an upstream does besides answering makes no difference to the verdicts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from anchord.lab.servers import Asked, Behaviour
+from anchord.lab.conducts import CONDUCTS, Conduct
+from anchord.lab.servers import HONEST, Asked, Behaviour
 from anchord.lab.table import TOUR
-from support.asking import ask
-from support.command import configuration, serving
+from anchord.wire.message import Query, read_query
+from support.asking import ask, ask_question
+from support.command import Daemon, configuration, serving
 from support.rows import differing
-from support.served import served_world
+from support.served import Served, served_world
 
-CONDUCTS = {
-    "an upstream that says AD of everything, which is never believed": Behaviour(
-        claims_authentic=True
-    ),
-    "an upstream that truncates every datagram": Behaviour(truncates=True),
-    "an upstream that takes its time": Behaviour(delay=0.05),
-}
+HARMLESS, HARMFUL = (
+    [
+        pytest.param(conduct, scheme, id=f"{conduct}-{scheme}")
+        for conduct in CONDUCTS
+        if conduct.is_harmless is is_harmless
+        for scheme in conduct.over
+    ]
+    for is_harmless in (True, False)
+)
 
 
-@pytest.mark.parametrize("conduct", CONDUCTS)
-@pytest.mark.parametrize("scheme", ["udp", "tls"])
-def test_the_verdicts_are_those_of_the_table_over(
-    conduct: str, scheme: str, tmp_path: Path
+@pytest.mark.parametrize(("conduct", "scheme"), HARMLESS)
+def test_the_verdicts_are_those_of_the_table_over_an_upstream_that(
+    conduct: Conduct, scheme: str, tmp_path: Path
 ) -> None:
-    with served_world(tmp_path, behave=lambda _: CONDUCTS[conduct]) as lab:
+    """CVE-2026-33262, CVE-2026-41292, CVE-2026-55973: as each of them tells."""
+    with over(lambda: conduct.behaviour, scheme, tmp_path) as (daemon, lab):
+        assert differing(daemon, lab.world, TOUR) == []
+        assert not any("_er." in asked.text for asked in lab.log)
+
+
+@pytest.mark.parametrize(("conduct", "scheme"), HARMFUL)
+def test_nothing_is_known_over_an_upstream_that(
+    conduct: Conduct, scheme: str, tmp_path: Path
+) -> None:
+    """CVE-2024-25583, CVE-2026-10822, CVE-2026-56416, CVE-2026-2291, CVE-2026-5172: what cannot be
+    read is no answer. It neither ends the daemon nor accuses the zone, nor does it leave anything
+    behind (CVE-2026-52690): when the upstream has come to its senses, the verdicts are there."""
+    behaviour = conduct.behaviour
+
+    with over(lambda: behaviour, scheme, tmp_path) as (daemon, lab):
+        for case in TOUR:
+            reply = ask_question(daemon.port, case.question)
+            assert (reply.rcode, reply.types) == ("SERVFAIL", set()), case
+            assert reply.codes[0] in {22, 24}, case
+        behaviour = HONEST
+        assert differing(daemon, lab.world, TOUR) == []
+        assert all(asks_for_signatures(asked) for asked in lab.log)
+
+
+@contextmanager
+def over(
+    behaviour: Callable[[], Behaviour], scheme: str, folder: Path
+) -> Iterator[tuple[Daemon, Served]]:
+    """A daemon whose upstream behaves like that, and the lab behind it."""
+    with served_world(folder, behave=lambda _: behaviour()) as lab:
         upstream: Mapping[str, object] | str = lab.udp if scheme == "udp" else lab.tls
-        with serving(configuration(tmp_path, upstream, dnssec=lab.dnssec)) as daemon:
-            assert differing(daemon, lab.world, TOUR) == []
+        with serving(configuration(folder, upstream, dnssec=lab.dnssec)) as daemon:
+            yield daemon, lab
 
 
 def test_a_failure_of_the_upstream_is_no_verdict_on_anything(tmp_path: Path) -> None:
@@ -58,5 +92,10 @@ def test_every_question_to_an_upstream_asks_for_signatures(tmp_path: Path) -> No
                 ask(daemon.port, *str(case).split())
         assert len(lab.log) > 10
         for asked in lab.log:
-            assert asked.wire[-11:-8] == b"\0\0\x29", asked.text  # the OPT record is the last
-            assert asked.wire[-4] & 0x80, asked.text  # DO
+            assert asks_for_signatures(asked), asked.text
+
+
+def asks_for_signatures(asked: Asked) -> bool:
+    """Whether it has an OPT record, and DO in it."""
+    query = read_query(asked.wire)
+    return isinstance(query, Query) and query.flags.dnssec_ok

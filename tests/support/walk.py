@@ -14,14 +14,15 @@ from anchord.cache.persisted import Evidence
 from anchord.config.anchors import read
 from anchord.dnssec.anchors import NegativeAnchor, TrustAnchors, trust_anchors
 from anchord.dnssec.limits import Limits
+from anchord.lab.plan import Case
 from anchord.lab.recursive import reply_to
 from anchord.lab.world import World
 from anchord.model import names
 from anchord.model.clock import Clock
-from anchord.model.ede import Ede
+from anchord.model.ede import Ede, EdeCode
 from anchord.model.question import ClientFlags, Question
 from anchord.model.response import Response, RRset, Unanswered
-from anchord.model.verdict import Answer
+from anchord.model.verdict import Answer, Status
 from anchord.resolver.reply import extended_errors
 from anchord.resolver.resolver import Resolver, Settings
 from anchord.resolver.routes import Route, Routes
@@ -251,3 +252,32 @@ def codes(answer: Answer) -> list[int]:
 def texts(answer: Answer) -> list[str]:
     """Their texts."""
     return [ede.text for ede in extended_errors(answer)]
+
+
+# ------------ Rows of the lab's table ------------
+
+
+async def check_twice(case: Case, resolver: Resolver, *, checking_disabled: bool) -> None:
+    """Asks what the row asks, cold and from the cache, and holds the answers against it."""
+    flags = ClientFlags(dnssec_ok=True, checking_disabled=checking_disabled)
+    first = await resolver.resolve(case.question, flags)
+    _check(case, first)
+    await trio.sleep(1)  # asking again may go on for a client that has got its data already
+    again = await resolver.resolve(case.question, flags)
+    _check(case, again)
+    if case.status.is_failure and first.ttl:
+        assert 13 in codes(again)
+
+
+def _check(case: Case, answer: Answer) -> None:
+    """An answer that follows from what is known is the same but for saying so."""
+    told = [code for code in codes(answer) if code != EdeCode.SYNTHESIZED]
+    assert answer.verdict.status is case.status, (str(case), texts(answer))
+    if case.status.is_failure:
+        assert told, str(case)
+    else:
+        assert answer.rcode == case.rcode, str(case)
+    assert told[:1] == [code for code in told[:1] if code in case.codes], (str(case), texts(answer))
+    assert bool(told) == bool(case.codes), (str(case), texts(answer))
+    if answer.verdict.status is Status.UNOBTAINABLE:
+        assert 5 in told or told[0] == 6, str(case)

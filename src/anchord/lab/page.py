@@ -6,9 +6,11 @@
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 from anchord.model import names, rcodes, rdtypes
 
+from . import conducts, lessons
 from .faults import FAULTS
 from .plan import Case, Plan, cases_of
 from .table import THEMES
@@ -19,9 +21,9 @@ LONGEST = 48
 
 
 def tables() -> str:
-    """Every zone by theme, and every fault, in Markdown."""
+    """Every zone by theme, every fault, every conduct and every lesson, in Markdown."""
     sections = [_theme(theme.__doc__ or "", plans) for theme, plans in THEMES.items()]
-    return "\n\n".join([*sections, _faults()]) + "\n"
+    return "\n\n".join([*sections, _faults(), _conducts(), _lessons()]) + "\n"
 
 
 def _theme(explanation: str, plans: Iterable[Plan]) -> str:
@@ -84,6 +86,52 @@ def _faults() -> str:
         for fault in sorted(FAULTS.values(), key=lambda fault: fault.name)
     ]
     return "\n".join(head + rows)
+
+
+def _conducts() -> str:
+    head = [
+        "## What upstreams do",
+        "",
+        *_paragraphs(conducts),
+        "",
+        "| an upstream that | does | the verdicts |",
+        "| --- | --- | --- |",
+    ]
+    rows = [
+        f"| {conduct} | {conduct.shows} |"
+        f" {'are those of the table' if conduct.is_harmless else 'unobtainable'} |"
+        for conduct in conducts.CONDUCTS
+    ]
+    return "\n".join(head + rows)
+
+
+def _lessons() -> str:
+    head = [
+        "## What others have learnt",
+        "",
+        *_paragraphs(lessons),
+        "",
+        "| what went wrong | known as | in | here it is shown by |",
+        "| --- | --- | --- | --- |",
+    ]
+    rows = [
+        f"| {lesson.what} | {'<br>'.join(lesson.numbers)} | {lesson.seen} | {_shown_by(lesson)} |"
+        for lesson in lessons.LESSONS
+    ]
+    return "\n".join(head + rows)
+
+
+def _shown_by(lesson: lessons.Lesson) -> str:
+    """Its rows, the conducts of upstreams, and what there is beyond those."""
+    rows = (question.rpartition(" ") for question in lesson.rows)
+    shown = [f"`{_short(names.from_text(name))} {rdtype}`" for name, _, rdtype in rows]
+    shown += [f"an upstream that {conduct}" for conduct in lesson.conducts]
+    return "<br>".join([*shown, *filter(None, [lesson.beyond])])
+
+
+def _paragraphs(module: ModuleType) -> list[str]:
+    """What a module says of itself, but for the headline."""
+    return (module.__doc__ or "").strip().split("\n")[2:]
 
 
 def main(path: Path) -> None:

@@ -15,12 +15,14 @@ from typing import Protocol
 
 import trio
 
+from anchord.model import rcodes
 from anchord.model.errors import AnchordError
 from anchord.model.question import Question
 from anchord.wire.errors import FormError
 from anchord.wire.framing import LONGEST_MESSAGE, Unframer, frame
-from anchord.wire.message import AD, HEADER, TC
+from anchord.wire.message import AD, HEADER, TC, find_edns
 from anchord.wire.name import read_name
+from anchord.wire.options import write_option
 
 PORTS_TRIED = 20
 """How often another port is drawn when TCP finds taken the one that UDP was given."""
@@ -61,7 +63,8 @@ class Behaviour:
 
     `delay` is in seconds. `drops` sends nothing, `closes` ends the connection instead (over UDP:
     nothing). `wrong_id` and `wrong_question` spoil the reply; `truncates` sends the head of it with
-    TC over UDP; `claims_authentic` sets AD.
+    TC over UDP, `knows_no_edns` that of an error in place of any answer; `claims_authentic` sets
+    AD. `options` are added to the OPT record, and `cuts` octets are taken off the end.
     """
 
     delay: float = 0.0
@@ -70,7 +73,10 @@ class Behaviour:
     wrong_id: bool = False
     wrong_question: bool = False
     truncates: bool = False
+    knows_no_edns: bool = False
     claims_authentic: bool = False
+    options: tuple[tuple[int, bytes], ...] = ()
+    cuts: int = 0
 
 
 HONEST = Behaviour()
@@ -174,11 +180,31 @@ def _spoil(message: bytes, behaviour: Behaviour, *, over_udp: bool) -> bytes:
         _, end = read_name(message, HEADER, len(message))
         spoilt[end + 1] ^= 1  # the type's lower octet
     if behaviour.truncates and over_udp:
-        _, end = read_name(message, HEADER, len(message))
-        spoilt[2] |= TC >> 8
-        spoilt[6:HEADER] = bytes(6)  # no records
-        del spoilt[end + 4 :]
-    return bytes(spoilt)
+        return _head(bytes(spoilt), TC >> 8, rcodes.NOERROR)
+    if behaviour.knows_no_edns:
+        return _head(bytes(spoilt), 0, rcodes.FORMERR)
+    if behaviour.options:
+        _add_options(spoilt, b"".join(write_option(*option) for option in behaviour.options))
+    return bytes(spoilt[: len(spoilt) - behaviour.cuts])
+
+
+def _head(message: bytes, flags: int, rcode: int) -> bytes:
+    """The header, with these flags in its third octet and this code, and the question."""
+    _, end = read_name(message, HEADER, len(message))
+    head = bytearray(message[: end + 4])
+    head[2] |= flags
+    head[3] = head[3] & 0xF0 | rcode
+    head[6:HEADER] = bytes(6)  # no records
+    return bytes(head)
+
+
+def _add_options(message: bytearray, options: bytes) -> None:
+    """Adds them to the OPT record, where there is one: it is the last of what the lab writes."""
+    edns = find_edns(bytes(message))
+    if edns:
+        length_at = len(message) - len(edns.options) - 2
+        message[length_at : length_at + 2] = (len(edns.options) + len(options)).to_bytes(2)
+        message += options
 
 
 # ------------ Sockets ------------

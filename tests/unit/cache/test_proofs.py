@@ -209,6 +209,7 @@ def test_what_comes_from_a_wildcard_does_not_show_that_the_name_exists() -> None
     ids=["to NSEC3", "to NSEC", "another salt"],
 )
 def test_a_zone_that_denies_in_another_way_loses_what_it_had(first: World, then: World) -> None:
+    """PowerDNS, CVE-2026-33261."""
     cache = cache_of(first, "c.z.lab A", "n.z.lab A", "b.z.lab AAAA")
     cache.learn(answer(then, "q.z.lab A"), 1)
     only = cache_of(then, "q.z.lab A")

@@ -10,6 +10,7 @@ import dns.asyncquery
 import dns.flags
 import dns.message
 import dns.query
+import dns.rcode
 import pytest
 import trio
 
@@ -203,6 +204,36 @@ async def test_replies_can_be_truncated_over_udp_and_are_whole_over_tcp() -> Non
 async def test_replies_can_claim_to_be_authentic() -> None:
     async with misbehaving(claims_authentic=True) as port:
         assert (await ask_udp(port, make_query())).flags & dns.flags.AD
+
+
+async def test_an_error_without_an_opt_record_can_be_the_answer_to_everything() -> None:
+    async with misbehaving(knows_no_edns=True) as port:
+        for asks in (ask_udp, ask_tcp):
+            reply = await asks(port, make_query())
+            assert (reply.rcode(), reply.edns) == (dns.rcode.FORMERR, -1)
+            assert reply.question == make_query().question
+            assert (reply.answer, reply.authority) == ([], [])
+
+
+async def test_options_can_be_added_to_the_opt_record() -> None:
+    async with misbehaving(options=((65001, b""), (65002, b"data"))) as port:
+        reply = await ask_udp(port, make_query())
+        assert [(option.otype, option.to_wire()) for option in reply.options] == [
+            (65001, b""), (65002, b"data"),
+        ]  # fmt: skip
+        assert reply.answer
+        without = dns.message.make_query("z.lab", "A", use_edns=False)
+        assert (await ask_udp(port, without)).options == ()
+
+
+async def test_replies_can_end_too_early() -> None:
+    query = make_query()
+    async with misbehaving() as port:
+        whole = await raw(port, query)
+    async with misbehaving(cuts=3) as port:
+        cut = await raw(port, query)
+    assert whole is not None
+    assert cut == whole[:-3]
 
 
 async def test_connections_can_be_closed_in_place_of_an_answer() -> None:

@@ -305,6 +305,7 @@ async def test_nothing_is_denied_below_a_negative_anchor() -> None:
 
 @pytest.mark.parametrize("is_checked", [True, False])
 async def test_nothing_is_denied_in_a_zone_with_upstreams_of_its_own(is_checked: bool) -> None:
+    """Unbound, CVE-2026-44687: by what the public says of the names above."""
     own = upstream()
     route = zone("hero.z.lab", own, is_checked=is_checked)
     negative = [] if is_checked else [insecure("hero.z.lab")]

@@ -131,7 +131,7 @@ async def test_a_rung_leads_to_no_upstream_of_another_route() -> None:
 
 @in_fast_motion
 async def test_no_failure_takes_do_or_cd_off_later_queries() -> None:
-    """Whatever an upstream does to one name says nothing about the next."""
+    """Whatever an upstream does to one name says nothing about the next (CVE-2026-52690)."""
     failures = [
         always(rcodes.SERVFAIL),
         always(rcodes.FORMERR),

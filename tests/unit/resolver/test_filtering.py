@@ -182,6 +182,7 @@ def upstreams(conduct: Conduct, **options: bool) -> tuple[MemoryUpstream, Memory
 async def test_a_blocked_name_is_asked_of_nobody_else(
     conduct: Conduct, code: int, *, is_known: bool
 ) -> None:
+    """Unbound, CVE-2026-50243: nor does a block make an answer of what is bogus."""
     blocks, other = upstreams(conduct)
     async with open_resolver(WORLD, blocks, other) as resolver:
         if is_known:

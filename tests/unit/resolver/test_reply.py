@@ -337,6 +337,7 @@ def test_reasons_make_room_before_records_do_and_the_first_goes_last() -> None:
 
 
 def test_three_long_reasons_with_a_long_name_fit_a_failure_of_512_octets() -> None:
+    """Unbound, CVE-2024-1931: there it was trimmed for ever."""
     label = "a" * 63
     name = f"{label}.{label}.{label}.example."
     answer = replace(

@@ -77,6 +77,8 @@ def test_a_response_is_met_with_silence() -> None:
 
 @pytest.mark.parametrize("opcode", range(1, 16))
 def test_every_opcode_but_query_is_not_implemented(opcode: int) -> None:
+    """BIND, CVE-2026-3119, CVE-2026-3591, CVE-2026-5946; PowerDNS, CVE-2025-59030: there are NOTIFY
+    and UPDATE among them, at which servers have died."""
     wire = bytearray(make_query("www.example.").to_wire())
     wire[2] |= opcode << 3
     reply = handler().receive(bytes(wire), Transport.UDP)
@@ -132,6 +134,7 @@ def test_another_version_of_edns_is_told_ours() -> None:
 
 @pytest.mark.parametrize("rdtype", META_TYPES)
 def test_every_meta_type_is_refused_with_a_reason(rdtype: str) -> None:
+    """BIND, CVE-2026-3119: TKEY among them."""
     reply = rejection(make_query("www.example.", rdtype, use_edns=0).to_wire())
     assert reply.rcode() == dns.rcode.NOTIMP
     assert codes(reply) == [21]

@@ -52,6 +52,7 @@ def test_the_first_query_has_our_cookie_alone_and_the_next_ones_both() -> None:
 def test_what_is_not_our_cookie_in_due_form_is_not_believed(
     said: bytes, *, known_before: bool
 ) -> None:
+    """PowerDNS, CVE-2026-33262: of no length does it do harm."""
     cookie = known() if known_before else Cookie(OURS, 0.0)
     before = cookie.option
     for rcode in (rcodes.NOERROR, rcodes.BADCOOKIE):

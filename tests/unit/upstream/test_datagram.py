@@ -73,6 +73,7 @@ async def test_a_query_is_answered(scene: Scene, host: str) -> None:
 
 
 async def test_ids_and_ports_are_drawn_for_every_query(scene: Scene) -> None:
+    """BIND, CVE-2025-40780; Unbound, CVE-2026-50252: both could be guessed."""
     peer, upstream = await scene.ask(right)
     for _ in range(20):
         await upstream.exchange(query_for())
@@ -98,6 +99,8 @@ async def test_what_misses_does_not_end_the_wait(scene: Scene) -> None:
 
 
 async def test_a_flood_of_misses_moves_the_query_to_tcp(scene: Scene) -> None:
+    """PowerDNS, CVE-2025-30192; Technitium, CVE-2024-56089: who tries often enough hits one day."""
+
     def flood(query: bytes, _before: int) -> list[bytes]:
         return [wrong_id(query)] * MISMATCH_LIMIT + [reply_to(query, octet=2)]
 

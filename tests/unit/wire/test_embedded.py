@@ -72,6 +72,7 @@ def test_only_the_types_of_rfc_1035_may_be_compressed() -> None:
 
 @pytest.mark.parametrize("mnemonic", PLACES)
 def test_rdata_that_end_too_early_make_the_message_malformed(mnemonic: str) -> None:
+    """Unbound, CVE-2026-56416; BIND, CVE-2026-10822: names that go on behind the record."""
     rdtype = rdtypes.from_text(mnemonic)
     places = PLACES[mnemonic]
     whole = WWW.join(places)

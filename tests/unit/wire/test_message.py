@@ -444,6 +444,7 @@ def test_truncation_is_seen_without_reading_the_message() -> None:
 
 @pytest.mark.parametrize("number", [1000, 4000, 16_000])
 def test_a_thousand_options_are_read_in_linear_time(number: int) -> None:
+    """Unbound, CVE-2026-41292, CVE-2026-42944."""
     wire = query(opt(options.write_option(65001, b"") * number))
     assert isinstance(read_query(wire), Query)
     assert calls(lambda: read_query(wire)) < 10 * number
@@ -451,6 +452,7 @@ def test_a_thousand_options_are_read_in_linear_time(number: int) -> None:
 
 @pytest.mark.parametrize("number", [500, 2000, 4000])
 def test_two_thousand_records_are_read_in_linear_time(number: int) -> None:
+    """BIND, CVE-2024-1737; PowerDNS, CVE-2024-25590."""
     addresses = [record(TO_QUESTION, rdtypes.A, i.to_bytes(4)) for i in range(number)]
     wire = reply(*addresses)
     assert len(read_response(wire, QUESTION).answer[0].rdatas) == number

@@ -135,6 +135,7 @@ def test_an_empty_bitmap_has_no_types() -> None:
     ],
 )
 def test_a_malformed_bitmap_is_a_form_error(bitmap: bytes) -> None:
+    """dnsmasq, CVE-2026-4890, CVE-2026-4891: a window of no octets, which was read for ever."""
     with pytest.raises(FormError, match="a type bitmap"):
         read_types(bitmap)
 
