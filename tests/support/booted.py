@@ -24,7 +24,7 @@ def prepare_service(boot: Boot) -> None:
 
 def asked(boot: Boot) -> list[str]:
     """What the link's own server was asked, since the last time."""
-    names = boot.run("cat /link.log; : >/link.log").split()
+    names = boot.run("cat /link.log; : >/link.log").lower().split()
     return [name for name in names if "_dns-sd" not in name]
 
 
