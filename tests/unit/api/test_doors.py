@@ -98,7 +98,6 @@ async def test_what_our_own_page_or_the_user_causes_is_let_in(client: Client, si
 async def test_other_origins_are_refused(
     client: Client, resolver: PreparedResolver, origin: str, site: dict[str, str]
 ) -> None:
-    """PowerDNS, CVE-2026-42005: before any work, and without a word that lets them read."""
     answered = await client.get(RESOLVE, origin=origin, **site)
     assert answered.problem == (403, "this origin may not ask; see api.allow_origins")
     assert "access-control-allow-origin" not in answered.headers

@@ -339,7 +339,6 @@ async def test_a_query_that_is_no_longer_wanted_leaves_the_queue_for_a_stream(
 
 
 async def test_a_window_of_one_octet_lets_a_query_through_octet_by_octet(stage: Stage) -> None:
-    """Unbound, CVE-2026-55991: a window that is nearly shut."""
     window = {h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 1}
     server = await stage.server("https", answer, settings=window)
     upstream = stage.upstream("https", server.port)
@@ -402,8 +401,8 @@ FLOODS = {  # on the first stream, where a frame needs one
 
 @pytest.mark.parametrize("flood", FLOODS)
 async def test_a_flood_ends_the_connection_and_takes_no_memory(stage: Stage, flood: str) -> None:
-    """BIND, CVE-2026-3593; Technitium, CVE-2024-56946: SETTINGS and all the other frames that cost
-    their sender nothing."""
+    """BIND, CVE-2026-3593; Technitium, CVE-2024-56946: SETTINGS, resets, and all the other frames
+    that cost their sender nothing."""
 
     async def pour(asked: Asked) -> None:
         connection: Any = asked.connection
@@ -516,7 +515,8 @@ H3_FAULTS = {
 
 @pytest.mark.parametrize("fault", H3_FAULTS)
 async def test_a_server_that_breaks_http_3_is_left_and_told(stage: Stage, fault: str) -> None:
-    """Unbound, CVE-2026-14586, CVE-2026-32665: streams that nobody asked for among them."""
+    """Unbound, CVE-2026-14586, CVE-2026-32665, CVE-2026-41637, CVE-2026-55991: streams and frames
+    that nobody asked for wore it out."""
 
     async def misbehave(asked: Asked) -> None:
         connection: Any = asked.connection
@@ -544,8 +544,6 @@ async def test_unknown_frames_and_streams_are_passed_over(stage: Stage) -> None:
 
 
 async def test_header_fields_without_end_take_no_memory_over_http_3(stage: Stage) -> None:
-    """Unbound, CVE-2026-41637: what a stream may make us keep is bounded."""
-
     async def pour(asked: Asked) -> None:
         connection: Any = asked.connection
         connection.quic.send_stream_data(asked.stream_id, b"\x01" + encode_uint_var(1 << 30))

@@ -92,6 +92,7 @@ def test_unknown_options_and_flags_are_ignored() -> None:
 
 
 def test_records_beside_the_opt_record_are_passed_over() -> None:
+    """BIND, CVE-2026-3591: SIG(0) and TSIG among them."""
     tsig = record(names.from_text("key"), rdtypes.TSIG, b"\0" * 16, rdclass=255)
     assert isinstance(read_query(query(tsig, opt(), record(b"\0", 24, b""))), Query)
 
