@@ -17,7 +17,7 @@ from anchord.net.race import in_words
 from .base import Counters, Kind
 from .carrier import CLOSED, Carrier, EndedError, Fault
 from .matching import is_error_without_question, repeats_question
-from .pool import State, Usage
+from .pool import MISSES, State, Usage
 
 
 class Waiter(msgspec.Struct, eq=False):
@@ -76,6 +76,7 @@ class Connection:
         self._alarm = trio.CancelScope()
         self._whole = trio.CancelScope()
         self._is_retired = False
+        self._misses = 0
         self._fault = CLOSED
 
     @property
@@ -238,7 +239,7 @@ class Connection:
     def _take(self, number: int, result: bytes | Fault, now: float) -> None:
         """Hands a reply to who waits for it, if anybody does."""
         if number not in self._waiting:
-            self._counters.mismatches += 1
+            self._miss()
             return
         waiter, sent_at = self._waiting[number]
         if isinstance(result, Fault):
@@ -249,13 +250,22 @@ class Connection:
                 self._counters.resumptions += self._carrier.is_resumed
                 self._counters.early_data += self._carrier.took_early_data
             self.usage.answered += 1
+            self._misses = 0
             self._round_trip.measured(now - sent_at)
             waiter.finish(result)
         else:
-            self._counters.mismatches += 1
+            self._miss()
             if self._carrier.answers_once:
                 waiter.leave_only(self)
                 self._on_return(waiter, _ANOTHER_QUESTION)
+
+    def _miss(self) -> None:
+        """A message that answers nothing; one after the other, without an end, ends all."""
+        self._counters.mismatches += 1
+        self._misses += 1
+        if self._misses > MISSES:
+            self._fault = _FLOOD
+            self.close()
 
     def _let_go(self, number: int) -> None:
         del self._waiting[number]
@@ -280,4 +290,5 @@ def _broken(error: OSError) -> Fault:
     return Fault(Kind.CLOSED, f"the connection broke: {in_words(error)}")
 
 
+_FLOOD = Fault(Kind.MALFORMED, "it floods the connection with what answers nothing")
 _ANOTHER_QUESTION = Fault(Kind.MALFORMED, "its reply is to another question")

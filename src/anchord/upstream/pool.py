@@ -34,6 +34,9 @@ IN_FLIGHT = 4096
 """Queries that wait on one upstream at most. Random ids are found at the first try, nearly
 always, and a server that has stopped reading cannot make us hoard."""
 
+MISSES = IN_FLIGHT
+"""Messages that answer nothing, one after the other, before a connection is ended: late replies to
+queries that nobody waits for any more cannot be more."""
 
 RECENT = 128
 """Round trips that are kept, for telling how long most of them take."""

@@ -5,7 +5,9 @@ Each failure says which upstream did what. What only HTTP or only QUIC can do wr
 """
 
 import datetime as dt
+import resource
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import trio
@@ -13,6 +15,7 @@ import trio
 from anchord.upstream import pool, shared
 from anchord.upstream.base import Kind, UpstreamError
 from anchord.upstream.pool import IDLE_LIMIT, SHORTEST_IDLE
+from anchord.wire.framing import frame
 from anchord.wire.message import with_keepalive
 from support.certificates import DAY, NOW, make
 from support.peers import address_in, query_for, reply_to
@@ -337,6 +340,55 @@ async def test_a_reply_cut_short_within_its_records_is_for_the_reader_to_find(
 
     _, upstream = await stage.ask(scheme, cut)
     assert await upstream.exchange(query_for()) is not None
+
+
+async def test_replies_to_nobody_without_end_end_the_connection_and_take_no_memory(
+    stage: Stage,
+) -> None:
+    async def pour(asked: Asked) -> None:
+        connection: Any = asked.connection
+        for _ in range(10_000):
+            await connection.send(frame(with_wrong_id(asked.query)) * 500)
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    server, upstream = await stage.ask("tls", pour)
+    error = await failure(upstream)
+    assert error.kind is Kind.MALFORMED
+    assert "floods the connection" in str(error)
+    assert pool.MISSES <= upstream.counters.mismatches < 2 * pool.MISSES
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # KiB
+    assert server.connections == 1
+
+
+async def test_as_many_late_replies_as_there_may_be_queries_are_no_flood(stage: Stage) -> None:
+    async def be_late(asked: Asked) -> None:
+        connection: Any = asked.connection
+        await connection.send(frame(with_wrong_id(asked.query)) * pool.MISSES)
+        await asked.reply()
+
+    server, upstream = await stage.ask("tls", be_late)
+    for _ in range(2):
+        assert address_in(await upstream.exchange(query_for())) == "192.0.2.1"
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("scheme", ["quic", "h3"])
+async def test_datagrams_without_end_take_no_memory_and_no_more_time_than_there_is(
+    stage: Stage, scheme: str
+) -> None:
+    async def pour(asked: Asked) -> None:
+        connection: Any = asked.connection
+        for number in range(20_000):
+            connection.quic.send_ping(number)
+            connection.flush()
+            await trio.lowlevel.checkpoint()
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    _, upstream = await stage.ask(scheme, pour)
+    with trio.move_on_after(1) as limit:
+        await upstream.exchange(query_for())
+    assert limit.cancelled_caught
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # KiB
 
 
 # ------------ Servers that are not who they should be ------------
