@@ -79,7 +79,7 @@ async def open_resolver(
         settings = replace(settings, anchors=TrustAnchors(()))
     async with trio.open_nursery() as nursery:
         routes = (
-            _paused(network, nursery)
+            _paused(network, nursery, loops)
             if is_paused
             else _routes(loaded, network, _Opening(nursery, book or AddressBook(), loops))
         )
@@ -154,9 +154,9 @@ def _anchors(loaded: Loaded, clock: Clock) -> TrustAnchors:
     return trust_anchors(records, [*negative, *insecure])
 
 
-def _paused(network: NetworkWatch | None, nursery: trio.Nursery) -> Routes:
+def _paused(network: NetworkWatch | None, nursery: trio.Nursery, loops: Loops | None) -> Routes:
     assert network is not None
-    return Routes([NetworkUpstream(network, None, nursery)])
+    return Routes([NetworkUpstream(network, None, nursery, loops=loops)])
 
 
 class _Opening(msgspec.Struct, frozen=True):
@@ -205,7 +205,7 @@ def _zone_upstreams(
                 zone.domain,
                 opening.nursery,
                 is_simple=zone.dnssec == "insecure",
-                discovers=opening.loops is not None,
+                loops=opening.loops,
             )
         else:
             (endpoint,) = _endpoints((table,))

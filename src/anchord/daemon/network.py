@@ -14,6 +14,7 @@ import trio
 
 from anchord.model import names
 from anchord.model.names import Name
+from anchord.resolver.loops import Loops
 from anchord.system import netlink
 from anchord.system.links import Link, all_servers, servers_for, signature, told
 from anchord.system.machine import Machine
@@ -109,8 +110,9 @@ class NetworkWatch:
 class NetworkUpstream:
     """The servers of the network for a domain, or all of them where that is None.
 
-    `is_simple` as in `build_upstreams`. `discovers` has servers asked for an encrypted way (RFC
-    9462); a single question would not live to see it.
+    `is_simple` as in `build_upstreams`. A daemon has `loops`: its servers are watched for leading
+    back; and, but for a pause, asked for an encrypted way (RFC 9462), which a single question would
+    not live to see.
     """
 
     is_encrypted = False
@@ -123,13 +125,13 @@ class NetworkUpstream:
         nursery: trio.Nursery,
         *,
         is_simple: bool = True,
-        discovers: bool = False,
+        loops: Loops | None = None,
     ) -> None:
         self._watch = watch
         self._domain = domain
         self._nursery = nursery
         self._is_simple = is_simple
-        self._discovers = discovers
+        self._loops = loops
         self._known: dict[str, Upstream] = {}
         self.counters = Counters()
 
@@ -191,6 +193,9 @@ class NetworkUpstream:
             allow_plaintext=True,
             is_simple=self._is_simple,
         )
-        if self._discovers:
-            return DesignatedUpstream(upstream, server, self._nursery)
-        return upstream
+        if self._loops is None:
+            return upstream
+        guarded = self._loops.guarded(upstream, self._nursery)
+        if self._domain is None:
+            return guarded
+        return DesignatedUpstream(guarded, server, self._nursery)

@@ -22,13 +22,14 @@ from anchord.model.names import Name, from_text
 from anchord.model.question import ClientFlags, Question
 from anchord.model.response import Response, RRset
 from anchord.model.verdict import Status
+from anchord.resolver.loops import Loops
 from anchord.system import netlink
 from anchord.system.links import Link
 from anchord.system.machine import Machine
 from anchord.upstream.base import UpstreamError
 from anchord.upstream.designated import DISCOVERY
 from anchord.upstream.matching import question_of
-from anchord.wire.message import write_query
+from anchord.wire.message import Query, read_query, write_query
 from support.certificates import make
 from support.peers import address_in, query_for, reply_to
 from support.stubborn import answer
@@ -191,7 +192,7 @@ async def test_a_server_that_a_link_names_is_asked_over_the_encrypted_way_that_i
     network = Network(link("lab."))
     watch = NetworkWatch(read=network.read)
     watch.read()
-    upstream = NetworkUpstream(watch, from_text("lab."), stage.nursery, discovers=True)
+    upstream = NetworkUpstream(watch, from_text("lab."), stage.nursery, loops=Loops())
     said = await until_settled(upstream, is_designated=proves_itself)
     assert said == ("192.0.2.1" if proves_itself else "192.0.2.9")
     assert bool(upstream.counters.designated) is proves_itself
@@ -206,7 +207,7 @@ async def test_what_a_server_has_designated_ends_with_its_link(stage: Stage) -> 
     network = Network(link("lab."))
     watch = NetworkWatch(read=network.read)
     watch.read()
-    upstream = NetworkUpstream(watch, from_text("lab."), stage.nursery, discovers=True)
+    upstream = NetworkUpstream(watch, from_text("lab."), stage.nursery, loops=Loops())
     assert await until_settled(upstream, is_designated=True) == "192.0.2.1"
     network.links = (link("lab.", server=GENERAL),)
     watch.read()
@@ -215,6 +216,32 @@ async def test_what_a_server_has_designated_ends_with_its_link(stage: Stage) -> 
     network.links = (link("lab."),)
     watch.read()
     assert address_in(await upstream.exchange(query_for())) == "192.0.2.9"  # asked anew
+    await upstream.aclose()
+
+
+async def test_a_server_of_the_network_that_leads_back_is_found(nursery: trio.Nursery) -> None:
+    """A router that asks this machine: its question comes in while ours waits."""
+    sock = trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        await sock.bind((SERVER, 53))
+    except OSError as error:
+        sock.close()
+        pytest.skip(f"port 53 of {SERVER} cannot be had: {error}")
+    loops = Loops()
+
+    async def lead_back() -> None:
+        with sock:
+            while True:
+                query = read_query(await sock.recv(4096))
+                assert isinstance(query, Query)
+                loops.answer(query.question)
+
+    nursery.start_soon(lead_back)
+    watch = NetworkWatch(read=Network(link("lab.")).read)
+    watch.read()
+    upstream = NetworkUpstream(watch, from_text("lab."), nursery, loops=loops)
+    with pytest.raises(UpstreamError, match="leads back to anchord"), trio.fail_after(4):
+        await upstream.exchange(query_for())
     await upstream.aclose()
 
 
