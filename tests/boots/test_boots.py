@@ -4,15 +4,12 @@ All of them: pytest -m long tests/boots. It makes two base roots by debootstrap 
 and needs to be root on a Debian with systemd-container and debootstrap.
 """
 
-import re
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.booted import LINK, asked, is_secure, prepare_service
-from support.boots import Boot, booted, package
+from support.booted import DOWN, LINK, UP, asked, is_secure, prepare, prepare_service
+from support.boots import Boot, booted
 
 pytestmark = pytest.mark.long
 
@@ -21,39 +18,6 @@ SSH = (
     " -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
 )
 """A client that knows no host but by proven SSHFP records."""
-
-UP = {
-    "bookworm": (
-        "nmcli connection show v0 >/dev/null 2>&1 || nmcli connection add type ethernet ifname v0"
-        " con-name v0 ip4 192.0.2.10/24 ipv4.dns 192.0.2.53 ipv4.dns-search corp.test;"
-        " nmcli connection up v0"
-    ),
-    "trixie": (
-        "ip addr replace 192.0.2.10/24 dev v0; ip link set v0 up; sleep 0.5;"
-        " resolvectl dns v0 192.0.2.53; resolvectl domain v0 corp.test"
-    ),
-}
-DOWN = {
-    "bookworm": "nmcli connection down v0",
-    "trixie": "resolvectl revert v0; ip link set v0 down",
-}
-"""A link with a server and a domain of its own, comes and goes."""
-
-
-@pytest.fixture(params=["bookworm", "trixie"])
-def boot(request: pytest.FixtureRequest, folder: Path) -> Iterator[Boot]:
-    """A system with a link, a world of signed names, and the package installed."""
-    with booted(request.param, folder) as running:
-        prepare(running)
-        yield running
-
-
-def prepare(boot: Boot) -> None:
-    boot.run(LINK)
-    boot.run(UP[boot.release])
-    prepare_service(boot)
-    boot.run("sleep 1; : >/link.log")
-
 
 # ------------ Every day ------------
 
@@ -178,39 +142,7 @@ def test_r21_removed_dns_is_as_it_was_and_purged_nothing_is_left(folder: Path) -
         assert boot.run("systemctl --failed --no-legend") == ""
 
 
-@pytest.mark.parametrize("point", [3, 18, 27])
-def test_r5_killed_in_the_middle_it_is_mended_when_the_system_starts(
-    folder: Path, point: int
-) -> None:
-    """At the given effect; the unit that mends is started as it is at every start."""
-    with booted("bookworm", folder) as boot:
-        prepare(boot)
-        before = boot.manifest()
-        assert boot.status(f"python3 -I /killed.py {point} install --dns-only") == 137
-        assert (boot.manifest() != before) == (point > 3)
-        assert boot.run("cat /etc/resolv.conf") != ""
-        boot.run("systemctl start anchord-recover")
-        assert boot.manifest() == before
-        boot.wait("getent hosts a.corp.test")
-
-
 # ------------ The service ------------
-
-
-def test_r19_r20_the_units_are_clean_and_hardly_exposed(boot: Boot) -> None:
-    units = boot.run("cd /usr/lib/systemd/system; ls anchord*")
-    assert len(units.split()) == 10
-    assert boot.run(f"systemd-analyze verify --man=no {' '.join(units.split())} 2>&1") == ""
-    exposure = boot.run("systemd-analyze security --no-pager anchord.service | tail -n 1")
-    found = re.search(r"anchord.service: ([\d.]+)", exposure)
-    assert found is not None
-    assert float(found[1]) <= 1.1
-    pid = "$(systemctl show -p MainPID --value anchord)"
-    status = boot.run(f"cat /proc/{pid}/status")
-    for kind in ("CapPrm", "CapEff", "CapBnd", "CapAmb"):
-        assert re.search(rf"^{kind}:\s+0+$", status, re.MULTILINE), status
-    assert "\nNoNewPrivs:\t1\n" in status
-    assert "Uid:\t0" not in status
 
 
 def test_r67_a_reload_with_a_bad_file_is_told_in_the_journal_and_dns_goes_on(boot: Boot) -> None:
@@ -268,27 +200,3 @@ def test_r8_networkmanager_alone_keeps_our_setting_and_gives_it_back(folder: Pat
         boot.run("anchord uninstall")
         boot.wait("grep -q 192.0.2.53 /etc/resolv.conf")
         assert boot.status("ls /etc/NetworkManager/conf.d/*anchord*") == 2
-
-
-# ------------ The package ------------
-
-
-@pytest.mark.parametrize("release", ["bookworm", "trixie"])
-def test_r21_r33_the_package_is_the_same_each_time_and_runs(release: str, folder: Path) -> None:
-    packages = [package(release, epoch=f"{epoch:010}") for epoch in (1, 1)]
-    again = subprocess.run(
-        ["packaging/deb/build", release, folder],
-        cwd=Path(__file__).parents[2],
-        env={"SOURCE_DATE_EPOCH": "0000000001", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-        stdout=subprocess.PIPE, text=True, check=True,
-    )  # fmt: skip
-    assert Path(again.stdout.strip()).read_bytes() == packages[0].read_bytes()
-
-
-def test_r21_lintian_has_neither_errors_nor_warnings(folder: Path) -> None:
-    assert folder.is_dir()
-    ran = subprocess.run(
-        ["lintian", "--allow-root", "--fail-on", "error,warning", package("bookworm")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stdout

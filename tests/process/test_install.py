@@ -396,9 +396,30 @@ def test_systemd_gets_units_that_name_this_program(tmp_path: Path) -> None:
         ),
         "systemctl start anchord.socket anchord-ipv6.socket anchord-links.path anchord.service",
     ]
+    # What it writes while it runs.
+    tree.put("/run/anchord-links/links.json", "[]")
+    tree.put("/var/lib/private/anchord/negative.json", "[]")
+    tree.link("/var/lib/anchord", "private/anchord")
     with journal.locked(tree.machine):
-        journal.revert(tree.machine, "service")
+        assert journal.revert(tree.machine, "service") == []
+    (tree.root / "var/lib/private").rmdir()
     assert manifest(tree) == before
+
+
+def test_a_configuration_that_somebody_has_written_stays_when_the_service_goes(
+    tmp_path: Path,
+) -> None:
+    from anchord.system import service
+
+    tree = trees.plain(tmp_path)
+    tree.running()
+    plan = service.plan(tree.machine, detect.look(tree.machine), "/opt/anchord/bin/anchord")
+    with journal.locked(tree.machine):
+        journal.apply(tree.machine, plan)
+    file = tree.put("/etc/anchord/anchord.toml", "[cache]\n")
+    with journal.locked(tree.machine):
+        assert journal.revert(tree.machine, "service") == []
+    assert file.read_text() == "[cache]\n"
 
 
 def test_openrc_gets_its_file_and_a_user(tmp_path: Path) -> None:

@@ -10,6 +10,32 @@ ip -n net addr add 192.0.2.53/24 dev v1 && ip -n net link set v1 up && ip -n net
 """A cable, `v0`, to a network of its own, where its server is to be."""
 
 
+UP = {
+    "bookworm": (
+        "nmcli connection show v0 >/dev/null 2>&1 || nmcli connection add type ethernet ifname v0"
+        " con-name v0 ip4 192.0.2.10/24 ipv4.dns 192.0.2.53 ipv4.dns-search corp.test;"
+        " nmcli connection up v0"
+    ),
+    "trixie": (
+        "ip addr replace 192.0.2.10/24 dev v0; ip link set v0 up; sleep 0.5;"
+        " resolvectl dns v0 192.0.2.53; resolvectl domain v0 corp.test"
+    ),
+}
+DOWN = {
+    "bookworm": "nmcli connection down v0",
+    "trixie": "resolvectl revert v0; ip link set v0 down",
+}
+"""A link with a server and a domain of its own, comes and goes."""
+
+
+def prepare(boot: Boot) -> None:
+    """The link is up, and the service asks the world."""
+    boot.run(LINK)
+    boot.run(UP[boot.release])
+    prepare_service(boot)
+    boot.run("sleep 1; : >/link.log")
+
+
 def prepare_service(boot: Boot) -> None:
     """Installs the package, which asks a world of signed names; and starts the link's server."""
     boot.run("DEBIAN_FRONTEND=noninteractive dpkg -i /anchord.deb")

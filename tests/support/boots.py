@@ -87,6 +87,10 @@ class Boot:
             "-printf '%p %m %U:%G %i %T@ ' -exec sh -c 'sha256sum <\"$1\"' _ {} \\; | sort"
         )
 
+    def changes(self, before: str) -> list[str]:
+        """The lines in which the manifest is another one now."""
+        return sorted(set(before.splitlines()) ^ set(self.manifest().splitlines()))
+
     def comes_up(self) -> bool:
         """Waits for its start; whether it has come."""
         try:
@@ -133,7 +137,7 @@ ATTEMPTS = 3
 @cache
 def base(kind: str) -> Path:
     """The base root of a kind of system, made if need be. Skips where Debian is out of reach."""
-    release, _, _ = kind.partition("-")
+    release = _release(kind)
     include = f"--include={PACKAGES[kind]}"
     root = CACHE / f"{kind}-{hashlib.sha256(include.encode()).hexdigest()[:8]}"
     if not (root / "done").exists():
@@ -196,23 +200,41 @@ def package(release: str, epoch: str = "") -> Path:
 
 
 @contextmanager
-def booted(kind: str, folder: Path) -> Iterator[Boot]:
-    """A system, up and without failed units, with the package as /anchord.deb; then down again."""
+def system(kind: str, folder: Path) -> Iterator[Path]:
+    """The root of a system that is not started, with the package as /anchord.deb; then removed."""
     root = folder / "root"
     subprocess.run(_overlay(folder, base(kind)), check=True)
-    release, _, _ = kind.partition("-")
     try:
-        shutil.copy(package(release), root / "anchord.deb")
-        for name in ("upstream", "killed"):
+        shutil.copy(package(_release(kind)), root / "anchord.deb")
+        for name in ("upstream", "killed", "reader"):
             shutil.copy(Path(__file__).with_name(f"{name}_in_boot.py"), root / f"{name}.py")
-        with _running(root, folder / "console") as leader:
-            boot = Boot(root, leader, release)
-            if not boot.comes_up():
-                lines = (folder / "console").read_text(errors="replace").splitlines()
-                pytest.skip(f"a system does not come up here: {lines[-3:]}")
-            yield boot
+        yield root
     finally:
         subprocess.run(["umount", root], check=True)
+
+
+@contextmanager
+def started(root: Path, kind: str) -> Iterator[Boot]:
+    """A system, up and without failed units; then down again. It may be started anew."""
+    console = root.parent / "console"
+    with _running(root, console) as leader:
+        boot = Boot(root, leader, _release(kind))
+        if not boot.comes_up():
+            lines = console.read_text(errors="replace").splitlines()
+            pytest.skip(f"a system does not come up here: {lines[-3:]}")
+        yield boot
+
+
+@contextmanager
+def booted(kind: str, folder: Path) -> Iterator[Boot]:
+    """A system that is started once."""
+    with system(kind, folder) as root, started(root, kind) as boot:
+        yield boot
+
+
+def _release(kind: str) -> str:
+    release, _, _ = kind.partition("-")
+    return release
 
 
 @contextmanager

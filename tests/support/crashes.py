@@ -15,12 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 from shutil import rmtree
 
-from anchord.system import detect, dns, journal
+from anchord.model import names
+from anchord.system import detect, journal, service, takeover
 from anchord.system.machine import Machine
+from anchord.system.plan import Plan
 
 from .trees import TREES, Tree, manifest
 
-ADDRESSES = ("127.0.0.1", "::1")
+ADDRESSES = (("127.0.0.1", 53), ("::1", 53))
 
 EFFECTS = frozenset(
     {
@@ -35,23 +37,31 @@ def take_over(machine: Machine) -> None:
     """As `install` does it, between its proofs."""
     with journal.locked(machine):
         journal.recover(machine)
-        facts = detect.look(machine)
-        plan = dns.plan(
-            machine,
-            facts,
-            ADDRESSES,
-            in_place=facts.is_mounted,
-            is_watched=facts.has_systemd,
-        )
-        journal.apply(machine, plan)
-        journal.confirm(machine, "dns")
+        plans = planned(machine)
+        for plan in plans:
+            journal.apply(machine, plan, follows=plans[-1].what)
+        for plan in reversed(plans):
+            journal.confirm(machine, plan.what)
+
+
+def planned(machine: Machine) -> list[Plan]:
+    """DNS, and before it the network's own names where it has any."""
+    request = takeover.Request(
+        addresses=ADDRESSES,
+        zone=names.ROOT,
+        executable=service.PACKAGED,
+        with_service=False,
+        in_place=detect.look(machine).is_mounted,
+        consents=bool,
+    )
+    return takeover.plans(machine, request)
 
 
 def give_back(machine: Machine) -> None:
     """As `uninstall` does it."""
     with journal.locked(machine):
         journal.recover(machine)
-        journal.revert(machine, "dns")
+        journal.revert(machine, *journal.KINDS)
 
 
 def recover(machine: Machine) -> None:
@@ -106,15 +116,19 @@ def points(build: Callable[[Path], Tree], folder: Path, *, is_back: bool) -> int
         rmtree(folder, ignore_errors=True)
         folder.mkdir()
         tree = build(folder)
+        if (tree.root / "run/systemd/system").is_dir():
+            tree.put(f"{service.PACKAGED_UNIT_FOLDERS[0]}/{service.SERVICE}")
         before = manifest(tree)
+        whole = {plan.what for plan in planned(tree.machine)}
         if is_back:
             take_over(tree.machine)
         if not _killed(tree, give_back if is_back else take_over, point):
             return point
-        entry = journal.read(tree.machine, "dns")
         recover(tree.machine)
-        if entry is not None and entry.is_applied:
-            give_back(tree.machine)  # it was finished, or not yet begun to be taken back
+        left = {what for what in journal.KINDS if journal.is_applied(tree.machine, what)}
+        if left:  # it was finished, or not yet begun to be taken back
+            assert is_back or left == whole
+            give_back(tree.machine)
         assert manifest(tree) == before, f"after a kill at effect {point}"
         point += 1
 

@@ -87,8 +87,14 @@ def _resolved(machine: Machine, facts: Facts, addresses: Sequence[str]) -> list[
         f"{_HEADER}[Resolve]\nDNS={' '.join(addresses)}\nDomains=~.\nDNSSEC=no\nDNSOverTLS=no\n"
     )
     restart = ("systemctl", "restart", "systemd-resolved.service")
-    steps: list[Step] = [Command(on_undo=restart), *own_file(machine, RESOLVED_DROP_IN, drop_in)]
-    finish: list[Step] = [Command(on_do=restart)]
+    # Without it systemd would not start it a sixth time within ten seconds, and leave it stopped.
+    forget = ("systemctl", "reset-failed", "systemd-resolved.service")
+    steps: list[Step] = [
+        Command(on_undo=restart),
+        Command(on_undo=forget),
+        *own_file(machine, RESOLVED_DROP_IN, drop_in),
+    ]
+    finish: list[Step] = [Command(on_do=forget), Command(on_do=restart)]
     if facts.has_networkmanager:
         # Without it NetworkManager would find a resolv.conf that is not resolved's at its next
         # start, conclude that resolved is not in use, and stop telling it the links' servers.

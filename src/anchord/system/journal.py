@@ -6,6 +6,9 @@
     revert   state "reverting"; every step that was begun is taken back, the last first;
              then the journal is removed
 
+Plans that are done together stay together: all but the last one `follow` that one, and are in force
+as soon as it is "applied".
+
 A process may be killed anywhere. Whoever comes next calls `recover`: what is not "applied" is taken
 back. The folder is root's alone and not the daemon's: root acts on what stands there.
 """
@@ -41,11 +44,12 @@ _AGAIN = 0.1
 
 
 class Entry(Struct, frozen=True):
-    """A plan with how far it has come."""
+    """A plan with how far it has come. While it is being applied it `follows` another one."""
 
     plan: Plan
     state: str = "applying"
     done: int = 0
+    follows: str = ""
     version: int = VERSION
 
     @property
@@ -72,13 +76,19 @@ def read(machine: Machine, what: str) -> Entry | None:
     return entry
 
 
-def apply(machine: Machine, plan: Plan) -> None:
+def is_applied(machine: Machine, what: str) -> bool:
+    """Whether `what` is in force."""
+    entry = read(machine, what)
+    return entry is not None and entry.is_applied
+
+
+def apply(machine: Machine, plan: Plan, *, follows: str = "") -> None:
     """Does a plan, step by step; what was begun is taken back where one fails.
 
     The state stays "applying" until `confirm`. Raises SystemRefusal, OSError.
     """
     assert read(machine, plan.what) is None
-    entry = Entry(plan)
+    entry = Entry(plan, follows="" if follows == plan.what else follows)
     _write(machine, entry)
     try:
         for number, step in enumerate(plan.steps, start=1):
@@ -106,15 +116,20 @@ def revise(machine: Machine, what: str, old: Step, new: Step) -> None:
     _write(machine, structs.replace(entry, plan=plan))
 
 
-def revert(machine: Machine, what: str) -> list[str]:
-    """Takes a plan back, as far as it was begun; returns notes for people."""
-    entry = read(machine, what)
-    if entry is None:
-        return []
-    _write(machine, structs.replace(entry, state="reverting"))
-    begun = entry.plan.steps[: entry.done + 1]
-    notes = [note for step in reversed(begun) for note in step.undo(machine)]
-    files.remove(machine.path(_name(what)))
+def revert(machine: Machine, *kinds: str) -> list[str]:
+    """Takes plans back, one after the other, as far as they were begun; returns notes for people.
+
+    That all of them go is on disk before anything is done, the last one at the end: it is the
+    service, which must not go while programs still ask it.
+    """
+    entries = [entry for what in kinds if (entry := read(machine, what)) is not None]
+    for entry in entries:
+        _write(machine, structs.replace(entry, state="reverting"))
+    notes = []
+    for entry in entries:
+        begun = entry.plan.steps[: entry.done + 1]
+        notes += [note for step in reversed(begun) for note in step.undo(machine)]
+        files.remove(machine.path(_name(entry.plan.what)))
     return notes
 
 
@@ -125,10 +140,14 @@ def recover(machine: Machine) -> list[str]:
         for what in KINDS:
             files.sweep(machine.path(_name(what)))
             entry = read(machine, what)
-            if entry is not None and not entry.is_applied:
-                verb = "taken back" if entry.state == "applying" else "finished"
-                notes.append(f"an unfinished change of the system's {what} was {verb}")
-                notes += revert(machine, what)
+            if entry is None or entry.is_applied:
+                continue
+            if entry.state == "applying" and is_applied(machine, entry.follows):
+                confirm(machine, what)
+                continue
+            verb = "taken back" if entry.state == "applying" else "finished"
+            notes.append(f"an unfinished change of the system's {what} was {verb}")
+            notes += revert(machine, what)
     return notes
 
 

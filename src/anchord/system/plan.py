@@ -8,6 +8,7 @@ for people where something is not as it was left.
 
 import difflib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import PurePosixPath
@@ -49,6 +50,33 @@ class Folder(Struct, frozen=True, tag="folder"):
 
     def fault(self, machine: Machine) -> str:  # noqa: ARG002 - as the others
         """What is in it is looked at by itself."""
+        return ""
+
+
+class Belonging(Struct, frozen=True, tag="belonging"):
+    """A file or folder that the service makes for itself: it goes with the service."""
+
+    path: str
+
+    def describe(self, machine: Machine) -> Iterator[str]:  # noqa: ARG002 - as the others
+        """Lines for people."""
+        yield f"{self.path} is the service's"
+
+    def do(self, machine: Machine) -> None:
+        """Nothing: the service manager makes it, for the service's user."""
+
+    def undo(self, machine: Machine) -> list[str]:
+        """Removes it with all that is in it; where it is a link, the link alone."""
+        path = machine.path(self.path)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)  # which no link in it leads astray
+            files.sync(path.parent)
+        else:
+            files.remove(path)
+        return []
+
+    def fault(self, machine: Machine) -> str:  # noqa: ARG002 - as the others
+        """What is in it is the service's business."""
         return ""
 
 
@@ -285,7 +313,7 @@ class Unit(Struct, frozen=True, tag="unit"):
         return Command(on_do=argv, on_undo=argv)
 
 
-Step: TypeAlias = Folder | OwnFile | ReplaceFile | Overwrite | Command | Unit
+Step: TypeAlias = Folder | Belonging | OwnFile | ReplaceFile | Overwrite | Command | Unit
 
 
 class Plan(Struct, frozen=True):

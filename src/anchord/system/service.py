@@ -12,7 +12,7 @@ import anchord
 from .detect import Facts
 from .errors import SystemRefusal
 from .machine import Machine
-from .plan import Command, Plan, Step, own_file
+from .plan import Belonging, Command, Folder, Plan, Step, own_file
 
 PACKAGED = "/usr/lib/anchord/bin/anchord"
 """Where the packages have the program; the service files name it."""
@@ -31,6 +31,21 @@ UNITS = (SERVICE, *SOCKETS, *MORE_SOCKETS, RECOVER, *LINKS, *DNS)
 UNIT_FOLDER = "/etc/systemd/system"
 PACKAGED_UNIT_FOLDERS = ("/usr/lib/systemd/system", "/lib/systemd/system")
 OPENRC_FILE = "/etc/init.d/anchord"
+
+CONFIGURATION = "/etc/anchord"
+"""What somebody has written there stays."""
+
+BELONGINGS = (
+    "/run/anchord",
+    "/run/anchord-links",
+    "/var/lib/anchord",
+    "/var/lib/private/anchord",
+    "/var/cache/anchord",
+    "/var/cache/private/anchord",
+    "/var/log/anchord.log",
+)
+"""What the service, or its manager for it, writes while it runs. A user that systemd makes up has
+folders below `private`, and the others are links to them."""
 
 NO_SERVICE_FOLDERS = ("/home", "/root", "/tmp", "/var/tmp", "/run/user")  # noqa: S108 - refused
 """A service cannot be started from here: it may not see homes, and what is in temporary folders
@@ -92,6 +107,7 @@ def _systemd(machine: Machine, executable: str) -> list[Step]:
     reload = ("systemctl", "daemon-reload")
     return [
         Command(on_undo=reload),
+        *_belongings(machine),
         *(
             step
             for unit in UNITS
@@ -106,14 +122,23 @@ def _systemd(machine: Machine, executable: str) -> list[Step]:
     ]
 
 
+def _belongings(machine: Machine) -> list[Step]:
+    """What is there already is not ours to remove."""
+    return [
+        *([] if machine.exists(CONFIGURATION) else [Folder(CONFIGURATION)]),
+        *(Belonging(path) for path in BELONGINGS if not machine.exists(path)),
+    ]
+
+
 def _enabled(machine: Machine) -> list[Step]:
     """What is enabled or running already stays so when anchord is uninstalled."""
     steps: list[Step] = []
     enabled = (SERVICE, *SOCKETS, *MORE_SOCKETS, RECOVER, LINKS[0], *DNS)
     started = (*SOCKETS, LINKS[0], SERVICE)
+    stopped = (*LINKS, *SOCKETS, SERVICE, *MORE_SOCKETS)
     for question, on_do, on_undo in (
         ("is-enabled", ("enable", *enabled), ("disable", *enabled)),
-        ("is-active", ("start", *started), ("stop", *started, *MORE_SOCKETS)),
+        ("is-active", ("start", *started), ("stop", *stopped)),
     ):
         if any(machine.says("systemctl", question, unit) is None for unit in (SOCKETS[0], SERVICE)):
             steps.append(Command(on_do=("systemctl", *on_do), on_undo=("systemctl", *on_undo)))
@@ -122,7 +147,7 @@ def _enabled(machine: Machine) -> list[Step]:
 
 def _openrc(machine: Machine, executable: str) -> list[Step]:
     content = shipped("openrc", "anchord").replace(PACKAGED, executable)
-    steps = own_file(machine, OPENRC_FILE, content, 0o755)
+    steps = [*_belongings(machine), *own_file(machine, OPENRC_FILE, content, 0o755)]
     if "\nanchord:" not in f"\n{machine.text('/etc/passwd')}":
         useradd = (
             "useradd", "--system", "--user-group", "--no-create-home",

@@ -85,9 +85,9 @@ def plans(machine: Machine, request: Request) -> list[Plan]:
     """What `install` would do now; reads only. Raises SystemRefusal."""
     facts = detect.look(machine)
     made = []
-    if request.with_service and not _is_applied(machine, "service"):
+    if request.with_service and not journal.is_applied(machine, "service"):
         made.append(service.plan(machine, facts, request.executable))
-    if request.with_dns and not _is_applied(machine, "dns"):
+    if request.with_dns and not journal.is_applied(machine, "dns"):
         if (domains := proposed(machine, request)) and request.consents(domains):
             made.append(zones.plan(machine, facts, domains))
         made.append(_dns_plan(machine, facts, request))
@@ -96,7 +96,7 @@ def plans(machine: Machine, request: Request) -> list[Plan]:
 
 def proposed(machine: Machine, request: Request) -> tuple[Name, ...]:
     """The network's own names that would be denied once we are asked for everything."""
-    if _is_applied(machine, "names"):
+    if journal.is_applied(machine, "names"):
         return ()
     return zones.proposed(links.links(machine), request.zones)
 
@@ -108,18 +108,16 @@ def install(machine: Machine, request: Request) -> Report:
         report.notes += journal.recover(machine)
         _mend(machine, request, report)
         wanted = plans(machine, request)
-        by_us = []
         try:
             for plan in wanted:
                 report.proofs += _before(machine, request, plan)
-                by_us.append(plan.what)
-                journal.apply(machine, plan)
+                journal.apply(machine, plan, follows=wanted[-1].what)
                 report.proofs += _after(machine, request, plan)
-                journal.confirm(machine, plan.what)
         except BaseException:
-            for what in reversed(by_us):
-                journal.revert(machine, what)
+            journal.revert(machine, *(plan.what for plan in reversed(wanted)))
             raise
+        for plan in reversed(wanted):  # the one that the others follow comes first
+            journal.confirm(machine, plan.what)
         report.plans = wanted
         report.notes += [note for plan in wanted for note in plan.notes]
         if request.with_dns and (left_out := proposed(machine, request)):
@@ -157,13 +155,13 @@ def uninstall(machine: Machine, *, with_dns: bool = True, with_service: bool = T
     report = Report()
     with journal.locked(machine, patience=journal.PATIENCE):
         report.notes += journal.recover(machine)
-        for what in journal.KINDS:
-            wanted = with_service if what == "service" else with_dns
-            entry = journal.read(machine, what) if wanted else None
-            if entry is not None:
-                report.notes += journal.revert(machine, what)
-                report.plans.append(entry.plan)
-                report.changed = True
+        kinds = [
+            what for what in journal.KINDS if (with_service if what == "service" else with_dns)
+        ]
+        entries = [entry for what in kinds if (entry := journal.read(machine, what)) is not None]
+        report.notes += journal.revert(machine, *kinds)
+        report.plans = [entry.plan for entry in entries]
+        report.changed = bool(entries)
         if report.changed and with_dns and not _nameservers(machine):
             report.notes.append(f"{resolv_conf.PATH} names no server now: reconnect the network")
     return report
@@ -253,11 +251,6 @@ def _dns_plan(machine: Machine, facts: detect.Facts, request: Request) -> Plan:
         in_place=request.in_place,
         is_watched=has_units,
     )
-
-
-def _is_applied(machine: Machine, what: str) -> bool:
-    entry = journal.read(machine, what)
-    return entry is not None and entry.is_applied
 
 
 def _check_port(machine: Machine, request: Request) -> None:

@@ -105,11 +105,14 @@ def test_r3_resolved_gets_a_drop_in_that_outranks_the_links_and_networkmanager_h
         dns.NETWORKMANAGER_DROP_IN
     )
     assert not tree.resolv_conf.is_symlink()
-    restart = "systemctl restart systemd-resolved.service"
-    reload = "systemctl reload NetworkManager.service"
-    assert tree.calls == [restart, reload]
+    expected = [
+        "systemctl reset-failed systemd-resolved.service",
+        "systemctl restart systemd-resolved.service",
+        "systemctl reload NetworkManager.service",
+    ]
+    assert tree.calls == expected
     given_back(tree)
-    assert tree.calls == [restart, reload, restart, reload]
+    assert tree.calls == expected * 2
 
 
 def test_giving_back_has_the_files_in_place_before_the_services_read_them(tmp_path: Path) -> None:
