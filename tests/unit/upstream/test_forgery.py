@@ -299,6 +299,13 @@ async def test_a_server_that_dislikes_the_question_itself_goes_on_getting_cookie
     assert all(cookie_in(query) for query in peer.received)
 
 
+async def test_an_error_that_has_the_cookie_is_the_servers_answer(ask: Ask) -> None:
+    _, upstream = await ask(lambda query, _before: [known(query, rcode=rcodes.FORMERR)])
+    reply = dns.message.from_wire(await upstream.exchange(query_for(NAME)))
+    assert reply.rcode() == rcodes.FORMERR
+    assert upstream.counters.moved_to_tcp == 0
+
+
 async def test_servers_of_old_get_neither(ask: Ask) -> None:
     peer, upstream = await ask(lambda query, _before: [folded(reply_to(query, octet=2))],
                                is_simple=True)  # fmt: skip
