@@ -68,7 +68,7 @@ class Switch:
 
     async def start(self) -> None:
         """Opens the first resolver, with what was kept of the last one. Raises AnchordError."""
-        await trio.to_thread.run_sync(self._keeper.read, self._loaded)
+        self._keeper.read(self._loaded)  # nobody is served yet who would have to wait
         self.resolver = await self._opened(self._loaded, self._keeper.take(self._loaded))
         self._nursery.start_soon(self._keeper.run, self._checking)
         if self._loaded.config.dnssec.time.at is None:  # else it stands still

@@ -161,6 +161,10 @@ def from_text(text: str) -> Name:
         text = _to_ascii(text)
     if text == ".":
         return ROOT
+    if not text:
+        raise ValueError("the name is empty")
+    if "\\" not in text:
+        return join(text.removesuffix(".").encode("ascii").split(b"."))
     parts: list[bytes] = []
     label = bytearray()
     position = 0
@@ -177,8 +181,6 @@ def from_text(text: str) -> Name:
             label.append(ord(character))
     if label:
         parts.append(bytes(label))
-    if not parts:
-        raise ValueError("the name is empty")
     return join(parts)
 
 

@@ -17,8 +17,6 @@ import msgspec
 
 from anchord.model.errors import AnchordError
 
-from .holder import holder_of
-
 HostAndPort = tuple[str, int]
 """An IP address, and a port; port 0 lets the system choose."""
 
@@ -155,6 +153,8 @@ class _BindError(Exception):
 
     def _problem(self) -> str:
         if self.errno == errno.EADDRINUSE:
+            from .holder import holder_of  # a start that succeeds looks for nobody
+
             holder = holder_of(self.kind, *self.address)
             return "address already in use" + (f" by {holder}" if holder else "")
         if self.errno == errno.EACCES:

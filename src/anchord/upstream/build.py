@@ -22,7 +22,6 @@ from anchord.net.tls import ClientContexts, TlsClient
 from .addresses import AddressBook, Dialer
 from .base import Counters, Kind, Upstream, UpstreamError
 from .carrier import Carrier
-from .datagram import DatagramUpstream
 from .framed import FramedCarrier
 from .shared import SharedUpstream, Way
 from .url import Endpoint
@@ -89,6 +88,8 @@ def _build(endpoint: Endpoint, shared: _Shared, allow_plaintext: bool) -> Upstre
     )
     if endpoint.scheme == "tcp":
         return over_tcp
+    from .datagram import DatagramUpstream  # likewise loaded when it is needed
+
     return DatagramUpstream(endpoint, over_tcp, shared.book, is_simple=shared.is_simple)
 
 
