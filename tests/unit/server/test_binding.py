@@ -193,6 +193,7 @@ def run_as_ordinary_user(program: str) -> str:
     become_nobody = (
         "import os, pwd\n"
         "from anchord.server.binding import *\n"
+        "from anchord.server.holder import *\n"
         "if not os.geteuid(): os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
     )
     done = subprocess.run(
