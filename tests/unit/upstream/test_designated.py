@@ -187,10 +187,13 @@ async def test_a_discovery_that_is_under_way_ends_with_the_network(stage: Stage)
     server = await stage.server("tls", be_late, answer)
     plain = designating(f"1 . alpn=dot port={server.port}")
     upstream = DesignatedUpstream(plain, "127.0.0.1", stage.nursery, ca_file=stage.ca_file)
+    tasks = len(stage.nursery.child_tasks)
     await upstream.exchange(query_for())
     await is_asked.wait()
+    assert len(stage.nursery.child_tasks) > tasks
     upstream.forget_network()
     await trio.testing.wait_all_tasks_blocked()
+    assert len(stage.nursery.child_tasks) == tasks  # the connection is closed
     is_over.set()
     await trio.sleep(0.05)
     assert not upstream.is_encrypted
