@@ -40,6 +40,26 @@ KEYS = (
          asks=three(BOGUS, 6), peers="Knot: has other limits of DS records"),
 )  # fmt: skip
 
+LIMITS = (
+    Plan("four-keys.hostile", "4 keys of one tag: as many as are tried", algorithms=(ED25519,),
+         faults="colliding-keys ZSK 3", asks=three(SECURE),
+         peers="BIND: counts collisions as failures"),
+    Plan("five-keys.hostile", "… and one more", algorithms=(ED25519,),
+         faults="colliding-keys ZSK 4", asks=three(BOGUS, 6),
+         peers="all: have other limits of keys"),
+    Plan("eight-signatures.hostile", "8 signatures that seem usable, 7 of them bad: as many as are"
+         " tried", faults="colliding-signatures 7 A", asks=three(SECURE),
+         peers="BIND: counts bad signatures as failures"),
+    Plan("nine-signatures.hostile", "… and one more", faults="colliding-signatures 8 A",
+         asks=three(BOGUS, 6, denial=SECURE), peers="all: have other limits of signatures"),
+    Plan("eight-key-signatures.hostile", "the same over the keys: as many failures as a step to a"
+         " zone may cost", faults="colliding-signatures 7 DNSKEY", asks=three(SECURE)),
+    Plan("eight-ds.hostile", "8 DS records, 7 of them of no key: as many as are looked at",
+         faults="many-ds 7", asks=three(SECURE)),
+    Plan("nine-ds.hostile", "… and one more", faults="many-ds 8", asks=three(BOGUS, 6),
+         peers="all: have other limits of DS records"),
+)  # fmt: skip
+
 DENIALS = (
     Plan("long-salt.hostile", "NSEC3 with 50 iterations and a salt of 255 octets (CVE-2023-50868)",
          denial=Nsec3(50, LONG_SALT), peers="Knot: counts salt and iterations together",
@@ -82,4 +102,4 @@ SIZES = (
                    peers="all: answer ANY in their own way"))),
 )  # fmt: skip
 
-PLANS = (*KEYS, *DENIALS, *SIZES)
+PLANS = (*KEYS, *LIMITS, *DENIALS, *SIZES)
