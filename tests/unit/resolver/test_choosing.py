@@ -12,7 +12,7 @@ import trio
 
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.question import Question
-from anchord.model.response import Response
+from anchord.model.response import Response, Unanswered
 from anchord.resolver.fetch import Fetcher
 from anchord.resolver.routes import Routes
 from anchord.resolver.vigil import SPARED
@@ -286,6 +286,22 @@ async def test_one_that_was_never_measured_has_its_share_of_the_time() -> None:
         who, seconds = await ask(fetcher, "www.site.example")
     assert who == "tls://dns.far.test"
     assert seconds == pytest.approx(3.8 * 0.4 + FAR)
+
+
+@in_fast_motion
+async def test_one_that_is_known_to_be_gone_is_not_suspected_anew() -> None:
+    """Its probes have pauses of their own, however many questions there are meanwhile."""
+    near, far = Mood("tls://dns.near.example"), Mood("tls://dns.far.test", FAR)
+    async with fetcher_of(near.upstream, far.upstream) as fetcher:
+        await measured(fetcher)
+        near.is_gone = far.is_gone = True
+        probes = []
+        for _ in range(2):
+            said = await fetcher.fetch(Question(names.from_text("www.site.example"), rdtypes.A))
+            assert isinstance(said, Unanswered)
+            probes.append([each.upstream.asked.count(". NS") for each in (near, far)])
+    # The near one was due for its next probe, the far one has just failed.
+    assert [after - before for before, after in zip(*probes, strict=True)] == [1, 0]
 
 
 @in_fast_motion
