@@ -49,9 +49,12 @@ def prepare_service(boot: Boot) -> None:
 
 
 def asked(boot: Boot) -> list[str]:
-    """What the link's own server was asked, since the last time."""
+    """What the link's own server was asked, since the last time.
+
+    Without what resolvers ask of it for themselves: what it offers, and by what ways (RFC 9462).
+    """
     names = boot.run("cat /link.log; : >/link.log").lower().split()
-    return [name for name in names if "_dns-sd" not in name]
+    return [name for name in names if "_dns-sd" not in name and name != "_dns.resolver.arpa."]
 
 
 def is_secure(boot: Boot) -> bool:
