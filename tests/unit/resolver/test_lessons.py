@@ -40,13 +40,18 @@ ROWS = {str(case): case for case in CASES}
 async def test_its_rows_get_their_verdicts_one_after_the_other_and_spoil_nothing(
     lesson: Lesson, *, checking_disabled: bool
 ) -> None:
-    """All of one resolver that forgets nothing; a name in good order is then as good as ever."""
+    """All of one resolver that forgets nothing; names in good order are then as good as ever, and
+    records that came along for them are not what they have."""
     async with open_resolver(LAB, MemoryUpstream(honest(LAB))) as resolver:
         for row in lesson.rows:
             await check_twice(ROWS[row], resolver, checking_disabled=checking_disabled)
         good = await ask(resolver, "www.good.lab", dnssec_ok=True)
+        loose = await ask(resolver, "unsigned.lab")
     assert (good.verdict.status, codes(good)) == (Status.SECURE, [])
-    assert FORGED_ADDRESS not in addresses(good)
+    assert (loose.verdict.status, codes(loose)) == (Status.INSECURE, [])
+    assert addresses(good)
+    assert addresses(loose)
+    assert FORGED_ADDRESS not in addresses(good) + addresses(loose)
 
 
 def addresses(answer: Answer) -> list[bytes]:

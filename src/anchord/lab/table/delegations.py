@@ -80,7 +80,7 @@ FORGED = (
          faults="undelegated", asks=three(BOGUS, 6, denial=BOGUS, denial_codes=(12,)),
          peers="BIND, Knot: answer out of an earlier denial"),
     Plan("loose-extras.lab", "addresses of other names beside an unsigned answer (CVE-2025-40778)",
-         algorithms=(), faults="extras www.good.lab.", asks=three(INSECURE)),
+         algorithms=(), faults="extras unsigned.lab.", asks=three(INSECURE)),
     Plan("referred.lab", "a referral to the zone in the place of an answer", faults="referral",
          asks=(Ask("@ A", BOGUS, (12,)), *three(SECURE)[2:])),
     Plan("no-soa-unsigned.lab", "a denial without anything, in an unsigned zone", algorithms=(),
