@@ -9,6 +9,7 @@ from anchord.model.question import Question
 from anchord.model.response import Response, Unanswered
 from anchord.resolver.fetch import Fetcher
 from anchord.resolver.routes import Routes
+from anchord.upstream.choice import Strategy
 from anchord.wire.message import TC
 from support.certificates import make
 from support.peers import reply_to
@@ -122,3 +123,41 @@ async def test_another_upstream_answers_where_one_does_not(
 
 async def answer_right(asked: Asked) -> None:
     await asked.reply()
+
+
+@every
+async def test_one_that_dies_is_left_long_before_its_share_of_the_time_is_over(
+    stage: Stage, scheme: str
+) -> None:
+    """Its share would be longer than the test may last. A fresh connection is of no use either."""
+    is_gone = False
+
+    async def die(asked: Asked) -> None:
+        if not is_gone:
+            await asked.reply()
+
+    one = await stage.server(scheme, die)
+    two = await stage.server(scheme, answer_right, certificate=make(["dns.test"], issuer=stage.ca))
+    upstreams = [
+        stage.upstream(scheme, one.port),
+        stage.upstream(scheme, two.port, name="dns.test"),
+    ]
+    answered: list[str] = []
+    async with trio.open_nursery() as probes:
+        fetcher = Fetcher(Routes(upstreams), probes, timeout=60.0, strategy=Strategy.FASTEST)
+
+        async def ask(number: int) -> None:
+            name = names.from_text(f"host{number}.site.example")
+            said = await fetcher.fetch(Question(name, rdtypes.A))
+            assert isinstance(said, Response)
+            answered.append(said.upstream)
+
+        await ask(0)  # the first, since nothing is measured
+        is_gone = True
+        asked_before = len(one.heard)
+        async with trio.open_nursery() as nursery:
+            for number in range(1, 11):
+                nursery.start_soon(ask, number)
+        probes.cancel_scope.cancel()
+    assert len(one.heard) > asked_before
+    assert answered == [str(upstreams[0]), *[str(upstreams[1])] * 10]
