@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from anchord.model import rcodes
 from anchord.upstream.cookies import CLIENT_COOKIE, EXPECTED, LIFETIME, Cookie, Cookies, Sight
@@ -63,6 +65,20 @@ def test_what_is_not_our_cookie_in_due_form_is_not_believed(
 @pytest.mark.parametrize("length", [8, 32])
 def test_a_servers_cookie_has_eight_to_thirty_two_octets(length: int) -> None:
     assert Cookie(OURS, 0.0).judge(reply(OURS + bytes(length)), 1.0) is Sight.GOOD
+
+
+@given(st.binary(min_size=12), st.data())
+def test_whatever_octets_come_they_are_judged_and_only_our_cookie_is_good(
+    octets: bytes, data: st.DataObject
+) -> None:
+    edits = data.draw(st.lists(st.tuples(st.integers(0, 80), st.integers(0, 255)), max_size=8))
+    spoilt = bytearray(reply(OURS + THEIRS))
+    for position, octet in edits:
+        spoilt[position % len(spoilt)] = octet
+    for message in (octets, bytes(spoilt)):
+        cookie = known()
+        if cookie.judge(message, 2.0) is Sight.GOOD:
+            assert OURS + cookie.server in message
 
 
 def test_a_server_without_cookies_is_believed() -> None:
