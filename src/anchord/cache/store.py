@@ -32,7 +32,8 @@ class Entry:
     between them. From `renew_at` on it is worth asking for anew if it is in use: `uses` counts how
     often it was found, which is once a second at the most where the front door's memo stands before
     the cache. `recheck_at` is until when nobody need be asked, since an attempt to renew it has
-    failed. `chain` holds the links that its verdict rests on.
+    failed. `chain` holds the links that its verdict rests on. `is_denial` tells that it is an
+    answer without records, of the type or of any.
     """
 
     __slots__ = (
@@ -40,6 +41,7 @@ class Entry:
         "_question",
         "chain",
         "expires_at",
+        "is_denial",
         "recheck_at",
         "renew_at",
         "stored_at",
@@ -51,6 +53,7 @@ class Entry:
         self._question = answer.question
         self._octets = pack(answer)
         self.chain = answer.verdict.chain
+        self.is_denial = not answer.answer
         self.ttl = answer.ttl
         self.stored_at = now
         self.expires_at = now + answer.ttl
@@ -78,13 +81,15 @@ class AnswerCache:
     """Answers by question, of at most `capacity` octets in all.
 
     An answer that is no longer fresh is kept for `kept_past` seconds more. `hits` and `misses`
-    count what `get` found, `evictions` what went to make room.
+    count what `get` found, `denial_hits` those hits that were denials, `evictions` what went to
+    make room.
     """
 
     def __init__(self, capacity: int, *, kept_past: float = 0.0) -> None:
         self.capacity = capacity
         self._kept_past = kept_past
         self.hits = 0
+        self.denial_hits = 0
         self.misses = 0
         self.evictions = 0
         self._entries: OrderedDict[Question, Entry] = OrderedDict()
@@ -115,6 +120,7 @@ class AnswerCache:
             return None
         self._entries.move_to_end(question)
         self.hits += 1
+        self.denial_hits += entry.is_denial
         entry.uses += 1
         return entry
 

@@ -136,6 +136,7 @@ class Memory:
         yield "mean_age", sum(ages) // len(ages) if ages else 0
         yield "evictions", sum(store.evictions for store in stores)
         yield "hits", self.answers.hits
+        yield "denial_hits", self.answers.denial_hits
         yield "failure_hits", self.failures.hits
         yield "stale", self.stale_told
 
