@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from anchord.model.question import Question
+from anchord.model.rcodes import SERVFAIL
 from anchord.server.batch import Header, Message, Vector
 
 Address = tuple[str, int]
@@ -136,6 +137,7 @@ def paced(
 ) -> tuple[list[float], int]:
     """Asks at a fixed rate, whatever comes back; the time of each reply in seconds, and losses.
 
+    A reply of SERVFAIL is a loss, too: nobody has an answer by it.
     The kernel notes when a reply comes in. So whoever reads it need not be there in time, and that
     waking it is no part of what is measured.
     """
@@ -168,6 +170,8 @@ def _collect(sock: socket.socket, sent_at: dict[int, int]) -> Iterator[float]:
             reply, notes, _, _ = sock.recvmsg(ROOM, _NOTES)
         except BlockingIOError:
             return
+        if reply[3] & 0xF == SERVFAIL:
+            continue
         asked = sent_at.pop(int.from_bytes(reply[:2]), None)
         if asked is not None:
             seconds, nanoseconds = struct.unpack("ll", notes[0][2])

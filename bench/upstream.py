@@ -108,7 +108,7 @@ class _Server:
         self._world = world
         self._tls = tls
         self._pipe = pipe
-        self._replies: dict[tuple[bytes, bool], bytes] = {}
+        self._replies: dict[tuple[Question, bool], bytes] = {}
         self._queries = 0
         self._delay = 0.0
         self._due: list[tuple[float, int, _Client, bytes]] = []
@@ -157,10 +157,10 @@ class _Server:
         Everybody who asks is a validator: what is ready was asked with DO.
         """
         end = wire.index(b"\0", HEADER) + 5
-        key = wire[HEADER:end].lower(), over_udp
+        question = Question(wire[HEADER : end - 4].lower(), int.from_bytes(wire[end - 4 : end - 2]))
+        key = question, over_udp
         reply = self._replies.get(key)
         if reply is None:
-            question = Question(key[0][:-4], int.from_bytes(key[0][-4:-2]))
             reply = self._world.reply(write_query(question), over_udp=over_udp)
             assert reply is not None
             self._replies[key] = reply
