@@ -64,15 +64,16 @@ def validate(response: Response, work: Work) -> Asking[Answer]:
         following = yield from ask(question)
         if isinstance(following, Unanswered):
             if story.ending is Ending.OPEN:
-                end = Part(Status.UNOBTAINABLE, flaws=unanswered(following).flaws)
+                end = replace(end, flaws=unanswered(following).flaws)
             parts.append(end)
             break
         response = following
         heard.append(response)
+    end = parts[-1]
     if not weakest(*(part.status for part in parts)).is_failure:
-        parts.insert(-1, (yield from other_denials(heard, parts, work)))
-        parts.insert(-1, unchecked_denials(heard, parts, work))
-    return _assemble(heard, parts, edes, work)
+        parts.append((yield from other_denials(heard, parts, work)))
+        parts.append(unchecked_denials(heard, parts, work))
+    return _assemble(heard, parts, end, edes, work)
 
 
 def _judge_alias(alias: Alias, response: Response, work: Work) -> Asking[Part]:
@@ -127,7 +128,9 @@ def _given_up(name: Name, work: Work) -> Part:
 # ------------ The answer ------------
 
 
-def _assemble(heard: list[Response], parts: list[Part], edes: list[Ede], work: Work) -> Answer:
+def _assemble(
+    heard: list[Response], parts: list[Part], end: Part, edes: list[Ede], work: Work
+) -> Answer:
     """The parts together. A failure keeps the records as they came, for clients that check.
 
     Of denials it keeps no more than are looked at: whoever sends more of them means no good.
@@ -150,13 +153,13 @@ def _assemble(heard: list[Response], parts: list[Part], edes: list[Ede], work: W
     valid_until = min(part.valid_until for part in parts)
     return Answer(
         question=first.question,
-        rcode=last.rcode if parts[-1].rcode is None else parts[-1].rcode,
+        rcode=last.rcode if end.rcode is None else end.rcode,
         answer=answer,
         authority=authority,
         verdict=verdict,
         ttl=min(valid_until - work.now, LONGEST_TTL),
         edes=tuple(edes),
-        nxname=parts[-1].denied is Denied.COMPACTLY,
+        nxname=end.denied is Denied.COMPACTLY,
         upstream=last.upstream,
         valid_until=valid_until,
     )

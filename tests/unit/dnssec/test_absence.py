@@ -343,6 +343,20 @@ def test_genuine_denials_that_prove_nothing_are_passed_on(world: World) -> None:
     assert authorities(answer) == ["a.b.z.lab. NSEC"]
 
 
+def test_what_merely_comes_along_stands_behind_what_proves(world: World) -> None:
+    other = zone_in(world, "z.lab").chain.matching(name("a.b.z.lab"))
+    assert other
+    for asked in ("q.w.z.lab A", "nx.z.lab A"):
+        proof = authorities(judge(world, asked))
+
+        def lie(response: Response) -> Response:
+            return replace(response, authority=(other, *response.authority))
+
+        answer = judge(Upstream(world, {asked: lie}), asked)
+        assert is_all(answer, SECURE)
+        assert authorities(answer) == [*proof, "a.b.z.lab. NSEC"]
+
+
 def test_what_comes_along_beside_is_paid_from_a_small_purse(world: World) -> None:
     junk = [nsec("z.lab.", f"j{n}.z.lab.", f"j{n}x.z.lab.") for n in range(500)]
     lie = changed(authority=tuple(junk))

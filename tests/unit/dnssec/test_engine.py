@@ -15,6 +15,7 @@ from support.judging import (
     Lie,
     Upstream,
     answers,
+    authorities,
     chained,
     changed,
     codes,
@@ -119,15 +120,26 @@ def test_a_missing_proof_is_suspicious_where_it_is_the_only_reason(world: World)
     assert (answer.verdict.status, codes(answer)) == (BOGUS, [12, 10])
 
 
-def test_a_failure_keeps_the_records_of_the_denial_and_no_others(world: World) -> None:
+@pytest.mark.parametrize("zone", ["z.lab", "y.lab"], ids=["nsec", "nsec3"])
+def test_a_failure_keeps_the_records_of_the_denial_and_no_others(world: World, zone: str) -> None:
     """For a client that sets CD."""
-    truth = world.answer(question("nx.z.lab"))
+    asked = f"nx.{zone} A"
+    truth = world.answer(question(f"nx.{zone}"))
     assert isinstance(truth, Response)
     bare = tuple(replace(r, signatures=()) for r in truth.authority)
-    authority = (rrset("z.lab.", "NS", b"\0"), *bare)
-    answer = judge(Upstream(world, {"nx.z.lab A": changed(authority=authority)}), "nx.z.lab A")
+    authority = (rrset(zone, "NS", b"\0"), *bare)
+    answer = judge(Upstream(world, {asked: changed(authority=authority)}), asked)
     assert answer.verdict.status is BOGUS
     assert tuple(checked.rrset for checked in answer.authority) == bare
+
+
+def test_what_comes_along_with_a_failure_is_not_looked_at(world: World) -> None:
+    genuine = zone_in(world, "z.lab").chain.matching(name("a.b.z.lab"))
+    assert genuine
+    lie = saying(rrset("z.lab.", "A", EVIL), authority=[genuine])
+    answer = judge(Upstream(world, {"z.lab A": lie}), "z.lab A")
+    assert is_all(answer, BOGUS)
+    assert authorities(answer) == ["a.b.z.lab. NSEC"]
 
 
 def test_what_comes_along_without_proof_is_asked_for(world: World) -> None:
@@ -174,6 +186,11 @@ def test_a_loop_is_told_as_far_as_it_goes(world: World, asked: str) -> None:
     assert [ede.code for ede in answer.edes] == [0]
     assert answer.edes[0].text.startswith("aliases loop at")
     assert answer.answer
+
+
+@pytest.mark.parametrize("asked", ["away.z.lab A", "gone.z.lab A", "z.lab TXT", "unsigned.lab A"])
+def test_what_does_not_loop_needs_no_such_words(world: World, asked: str) -> None:
+    assert judge(world, asked).edes == ()
 
 
 def test_eleven_aliases_are_followed_and_not_one_more() -> None:

@@ -205,9 +205,30 @@ def test_a_budget_that_junk_has_spent_ends_no_chain_in_the_middle(world: World) 
         "away.z.lab A": saying(replace(alias, signatures=(deeper, *alias.signatures))),
         "away.z.lab DS": saying(junk),
     }
-    answer = judge(Upstream(world, lies), "away.z.lab A", context)
+    upstream = Upstream(world, lies)
+    answer = judge(upstream, "away.z.lab A", context)
     assert (answer.verdict.status, codes(answer)) == (BOGUS, [6])
     assert "too many signatures that do not verify" in texts(answer)
+    assert upstream.asked == ["away.z.lab. A", "away.z.lab. DS"]
+
+
+def test_an_alias_behind_a_budget_that_is_spent_is_not_looked_into(world: World) -> None:
+    limits = Limits(failed_signatures=0)
+    context = context_of(world, limits=limits)
+    assert status(world, "gone.z.lab CNAME", context=context) is SECURE
+    zone = zone_in(world, "z.lab")
+    alias = zone.records[name("gone.z.lab"), rdtypes.CNAME]
+    deeper = rrsig(rdtypes.CNAME, name("gone.z.lab"), 3)
+    forged = signed_by(zone, rrset("gone.z.lab.", "DS", bytes(36)))
+    junk = replace(forged, signatures=(forged.signatures[0][:-1] + b"\0",))
+    following = signed_by(zone_in(world, "y.lab"), rrset("nx.y.lab.", "CNAME", name("z.lab")))
+    lies: dict[str, Lie] = {
+        "gone.z.lab A": saying(replace(alias, signatures=(deeper, *alias.signatures)), following),
+        "gone.z.lab DS": saying(junk),
+    }
+    upstream = Upstream(world, lies)
+    assert judge(upstream, "gone.z.lab A", context).verdict.status is BOGUS
+    assert upstream.asked == ["gone.z.lab. A", "gone.z.lab. DS"]
 
 
 def test_a_long_validation_lets_others_run(world: World) -> None:

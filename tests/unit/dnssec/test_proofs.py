@@ -6,11 +6,12 @@ import pytest
 from msgspec.structs import replace
 
 from anchord.dnssec import claims
-from anchord.dnssec.asking import Work
+from anchord.dnssec.asking import Context, Work
 from anchord.dnssec.denial import Claim, Denied
 from anchord.dnssec.limits import Budget, Limits
 from anchord.dnssec.proofs import Proof, prove
 from anchord.dnssec.replay import run
+from anchord.dnssec.rrsig import is_limit
 from anchord.lab.denial import BY_NSEC, DenialMethod, Nsec3
 from anchord.lab.plan import Plan
 from anchord.lab.world import World
@@ -53,9 +54,10 @@ def proof_of(
     records: Iterable[RRset],
     limits: Limits | None = None,
     budget: Budget | None = None,
+    context: Context | None = None,
 ) -> Proof | Flaw:
     """What comes of a claim about `nx.z.lab.` in a response with these records."""
-    context = context_of(world, limits=limits)
+    context = context or context_of(world, limits=limits)
     trust = find(world, "z.lab", context)
     assert trust.status is Status.SECURE
     work = Work(context, budget or Budget(context.limits), NOW)
@@ -155,6 +157,24 @@ def test_a_budget_that_is_spent_is_the_reason_that_is_told(chain: tuple[World, Z
         assert isinstance(flaw, Flaw)
         assert flaw.code == 6
         assert text in flaw.text
+
+
+def test_where_the_budget_is_spent_what_has_verified_before_proves_nothing(
+    chain: tuple[World, Zone],
+) -> None:
+    """By one forged record, or by hashing."""
+    world, zone = chain
+    context = context_of(world)
+    good = name_error_records(zone)
+    assert isinstance(proof_of(world, no_such_name, good, context=context), Proof)
+    forged = [replace(r, signatures=(r.signatures[0][:-1] + b"\0",)) for r in good]
+    spent = [(Limits(failed_signatures=0), forged + good)]
+    if zone.denial != BY_NSEC:
+        spent.append((Limits(hash_blocks=0), good))
+    for limits, records in spent:
+        flaw = proof_of(world, no_such_name, records, budget=Budget(limits), context=context)
+        assert isinstance(flaw, Flaw)
+        assert is_limit(flaw)
 
 
 # ------------ Reasons ------------

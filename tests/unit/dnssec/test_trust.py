@@ -606,7 +606,7 @@ def test_below_a_negative_anchor_nothing_is_checked_nor_asked(world: World) -> N
     assert [flaw.code for flaw in trust.flaws] == [33]
     assert "z.lab. is not checked: a negative trust anchor says so until 20" in reasons(trust)
     assert trust.valid_until == until
-    assert [link.status for link in trust.chain] == [INSECURE]
+    assert [(link.status, link.flaws) for link in trust.chain] == [(INSECURE, trust.flaws)]
     assert upstream.asked == []
     assert context.zones.closest(name("z.lab")) is None
     assert find(upstream, "lab", context).status is SECURE
