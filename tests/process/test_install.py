@@ -1,6 +1,7 @@
 """`anchord install`, `status` and `uninstall`, on a tree and with a daemon that serves port 53."""
 
 import json
+import site
 import socket
 import subprocess
 import sys
@@ -8,12 +9,14 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from anchord.system import detect, dns, journal
 from support import trees
-from support.command import Daemon, Ran, configuration, run, serving
+from support.asking import ask
+from support.command import SOURCE, Daemon, Ran, configuration, environment, run, serving
 from support.served import Served
 from support.trees import manifest
 
@@ -248,6 +251,26 @@ def test_status_tells_people_and_programs_what_is_in_force(daemon: Daemon, tmp_p
     assert f"(process {daemon.process.pid})" in found["holders"][f"{HOST}:53"]
     assert [proof["way"] for proof in found["proofs"]][-1] == f"resolv.conf: {HOST}"
     assert found["daemon"]["pid"] == daemon.process.pid
+    assert [each["state"] for each in found["daemon"]["upstreams"].values()] == ["up"]
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("", "is up, its certificate by CN="),
+        (f"tls://{DEAD}:1", f"is down: tls://{DEAD}:1: port 1 cannot be reached"),
+    ],
+)
+def test_status_tells_who_vouches_for_an_upstream_or_why_it_does_not_answer(
+    lab: Served, tmp_path: Path, url: str, told: str
+) -> None:
+    """Another issuer than the operator's is somebody in between."""
+    upstream = url or lab.tls
+    file = configuration(tmp_path, upstream, dnssec=lab.dnssec)
+    with serving(file) as asking:
+        ask(asking.port, "good.lab")
+        ran = anchord("status", trees.plain(tmp_path / "tree"), file)
+    assert f"\nupstream {url or lab.tls['url']} {told}" in ran.stdout
 
 
 def test_r30_status_tells_of_a_resolv_conf_that_somebody_has_written(
@@ -374,6 +397,25 @@ def test_r32_a_program_in_a_home_is_no_service(tmp_path: Path) -> None:
     facts = detect.look(tree.machine)
     with pytest.raises(SystemRefusal, match=r"below /home.*the package.*/opt/anchord"):
         service.plan(tree.machine, facts, "/home/ada/.local/bin/anchord")
+
+
+def test_r32_from_a_temporary_folder_install_refuses_and_names_both_ways(tmp_path: Path) -> None:
+    """An environment there, as any tool for programs in homes makes one."""
+    with TemporaryDirectory(dir="/tmp") as name:  # noqa: S108 - refused
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", name], check=True)
+        tree = trees.plain(tmp_path)
+        tree.running()
+        before = manifest(tree)
+        libraries = ":".join([str(SOURCE), *site.getsitepackages()])
+        ran = subprocess.run(
+            [f"{name}/bin/python", "-m", "anchord", "install", "--root", tree.root],
+            capture_output=True, text=True, check=False, env=environment(PYTHONPATH=libraries),
+        )  # fmt: skip
+    assert ran.returncode == 2
+    assert f"anchord: {name}/bin/anchord: a service cannot be started from below /tmp" in ran.stderr
+    assert "the package of your distribution" in ran.stderr
+    assert "python3 -m venv /opt/anchord" in ran.stderr
+    assert manifest(tree) == before
 
 
 def test_systemd_gets_units_that_name_this_program(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,12 @@ def _daemon(control: str) -> dict[str, Any] | None:
         sections = ask(control, "stats")
     except ControlError:
         return None
-    return {**sections["daemon"], **sections["state"]}
+    upstreams = {
+        name: {key: counts[key] for key in ("state", "designated", "issuer", "last_error")}
+        for name, counts in sections.items()
+        if "issuer" in counts
+    }
+    return {**sections["daemon"], **sections["state"], "upstreams": upstreams}
 
 
 def _as_json(found: State, daemon: dict[str, Any] | None) -> dict[str, object]:
@@ -75,6 +80,8 @@ def _lines(found: State, daemon: dict[str, Any] | None) -> Iterator[str]:
         yield f"daemon   version {version}, process {pid}, up {uptime} s"
         if daemon["pause_left"]:
             yield _warning(f"paused for {daemon['pause_left']} s more: nothing is checked")
+        for name, upstream in daemon["upstreams"].items():
+            yield f"upstream {name} {_how_it_is(upstream)}"
     yield f"asked    programs ask {', '.join(found.nameservers) or 'nobody'} (/etc/resolv.conf)"
     for address, holder in found.holders:
         yield f"port     {address} is held by {holder}"
@@ -88,6 +95,15 @@ def _lines(found: State, daemon: dict[str, Any] | None) -> Iterator[str]:
         yield f"past us  {bypass}"
     for note in found.notes:
         yield f"note     {note}"
+
+
+def _how_it_is(upstream: Mapping[str, str]) -> str:
+    """Whether it answers, by which way, and who vouches for it: somebody may be in between."""
+    way = f", over {upstream['designated']}" if upstream["designated"] else ""
+    issuer = f", its certificate by {upstream['issuer']}" if upstream["issuer"] else ""
+    if upstream["state"] == "up":
+        return f"is up{way}{issuer}"
+    return f"is down: {upstream['last_error']}"
 
 
 def _part_lines(name: str, part: Part) -> Iterator[str]:

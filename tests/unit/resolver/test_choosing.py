@@ -3,6 +3,7 @@
 The clock jumps, so that what is measured is decisions, whatever the speed of the machine.
 """
 
+import logging
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -302,6 +303,29 @@ async def test_one_that_is_known_to_be_gone_is_not_suspected_anew() -> None:
             probes.append([each.upstream.asked.count(". NS") for each in (near, far)])
     # The near one was due for its next probe, the far one has just failed.
     assert [after - before for before, after in zip(*probes, strict=True)] == [1, 0]
+
+
+@in_fast_motion
+async def test_the_log_tells_once_that_one_does_not_answer_and_that_it_does_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    near, far = Mood("tls://dns.near.example"), Mood("tls://dns.far.test", FAR)
+    async with fetcher_of(near.upstream, far.upstream) as fetcher:
+        await measured(fetcher)
+        near.is_gone = True
+        for number in range(10):
+            await ask(fetcher, f"www.site{number}.example")
+        near.is_gone = False
+        await trio.sleep(2)
+        await ask(fetcher, "www.site.example")
+        await trio.sleep(2)
+    gone = "tls://dns.near.example did not answer in time"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"an upstream does not answer: {gone}",
+        "an upstream answers again: tls://dns.near.example",
+    ]
+    assert near.upstream.counters.last_error == gone
 
 
 @in_fast_motion
