@@ -91,20 +91,39 @@ def _escaped(text: str) -> str:
     return "\\&" + escaped if escaped.startswith((".", "'")) else escaped
 
 
+def choices(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
+    """Long options that have only some values, with these."""
+    for action in arguments(parser):
+        if action.choices is not None:
+            for word in action.option_strings:
+                if word.startswith("--"):
+                    yield word, " ".join(map(str, action.choices))
+
+
+def cases(known: dict[str, argparse.ArgumentParser]) -> Iterator[tuple[str, str, list[str]]]:
+    """A shell's pattern for each command, its name, and the words that may follow it."""
+    for name, parser in known.items():
+        children = [path.split()[1] for path in known if path.startswith(f"{name} ")]
+        pattern = f"'{name}'" if " " in name else f"{name}{'' if children else '*'}"
+        yield pattern, name, [*children, *options(parser)]
+
+
 def bash() -> Iterator[str]:
-    """For bash-completion: the commands, then the options of the one that is typed."""
+    """For bash-completion: the commands, then the options of the one that is typed, or a value."""
     yield "# Completion of anchord for bash."
     yield "_anchord() {"
-    yield '    local word=${COMP_WORDS[COMP_CWORD]} command="${COMP_WORDS[1]}" words'
+    yield "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}"
+    yield '    local command="${COMP_WORDS[1]}" words'
     yield '    if [ "$COMP_CWORD" -gt 2 ] && [ "${COMP_WORDS[2]:0:1}" != - ]; then'
     yield '        command="$command ${COMP_WORDS[2]}"\n    fi'
     yield '    [ "$COMP_CWORD" = 1 ] && command=\n    case "$command" in'
     yield f"        '') words='{' '.join([*COMMANDS, '--help', '--version'])}' ;;"
     known = parsers()
-    for name, parser in known.items():
-        children = [path.split()[1] for path in known if path.startswith(f"{name} ")]
-        pattern = f"'{name}'" if " " in name else f"{name}{'' if children else '*'}"
-        yield f"        {pattern}) words='{' '.join([*children, *options(parser)])}' ;;"
+    for pattern, name, words in cases(known):
+        yield f"        {pattern})\n            words='{' '.join(words)}'"
+        for option, values in choices(known[name]):
+            yield f"            [ \"$before\" = {option} ] && words='{values}'"
+        yield "            ;;"
     yield "    esac"
     yield '    COMPREPLY=($(compgen -W "$words" -- "$word"))\n}'
     yield "complete -o default -F _anchord anchord"
@@ -117,26 +136,38 @@ def zsh() -> Iterator[str]:
     for name, line in COMMANDS.items():
         yield f"        {_quoted(f'{name}:{line}')}"
     yield "    )\n    _describe command commands\n    return\nfi"
-    yield 'case "$words[2]" in'
+    yield 'local command="$words[2]" before="$words[CURRENT-1]"'
+    yield '[[ CURRENT -gt 3 && "$words[3]" != -* ]] && command+=" $words[3]"'
+    yield 'case "$command" in'
     known = parsers()
-    for name, parser in known.items():
-        if " " not in name:
-            children = [path.split()[1] for path in known if path.startswith(f"{name} ")]
-            yield f"    {name}) compadd -- {' '.join([*children, *options(parser)])}; _files ;;"
+    for pattern, name, words in cases(known):
+        yield f"    {pattern})"
+        for option, values in choices(known[name]):
+            yield f'        [[ "$before" = {option} ]] && {{ compadd -- {values}; return }}'
+        yield f"        compadd -- {' '.join(words)}\n        _files ;;"
     yield "esac"
 
 
 def fish() -> Iterator[str]:
     """For fish."""
+    yield "complete -c anchord -l help -d 'how it is used'"
+    yield "complete -c anchord -n __fish_use_subcommand -l version"
     for name, line in COMMANDS.items():
         yield f"complete -c anchord -n __fish_use_subcommand -a {name} -d {_quoted(line)}"
-    for name, parser in parsers().items():
+    known = parsers()
+    for name, parser in known.items():
         seen = "; and ".join(f"__fish_seen_subcommand_from {word}" for word in name.split())
+        for path, child in known.items():
+            if path.startswith(f"{name} "):
+                told = _quoted(child.description or "")
+                yield f"complete -c anchord -n '{seen}' -a {path.split()[1]} -d {told}"
+        known_values = dict(choices(parser))
         for action in arguments(parser):
             for word in action.option_strings:
                 if word.startswith("--"):
+                    values = f" -x -a '{known_values[word]}'" if word in known_values else ""
                     told = f" -d {_quoted(_help(action))}" if action.help else ""
-                    yield f"complete -c anchord -n '{seen}' -l {word[2:]}{told}"
+                    yield f"complete -c anchord -n '{seen}' -l {word[2:]}{values}{told}"
 
 
 def _quoted(text: str) -> str:

@@ -401,7 +401,7 @@ def test_r32_a_program_in_a_home_is_no_service(tmp_path: Path) -> None:
 
 def test_r32_from_a_temporary_folder_install_refuses_and_names_both_ways(tmp_path: Path) -> None:
     """An environment there, as any tool for programs in homes makes one."""
-    with TemporaryDirectory(dir="/tmp") as name:  # noqa: S108 - refused
+    with TemporaryDirectory(dir="/tmp") as name:
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", name], check=True)
         tree = trees.plain(tmp_path)
         tree.running()
