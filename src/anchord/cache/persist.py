@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
 import msgspec
+from msgspec.structs import replace
 
 from anchord.model.errors import AnchordError
 from anchord.model.names import Name
@@ -132,6 +133,12 @@ def lasts_until(record: msgspec.Raw) -> int:
     except msgspec.DecodeError:
         return 0
     return read.at + read.life
+
+
+def heard_earlier(record: msgspec.Raw, seconds: int) -> msgspec.Raw:
+    """The same, heard so many seconds earlier. Raises msgspec.DecodeError on a malformed one."""
+    read = _RECORDS.decode(record)
+    return msgspec.Raw(_ENCODER.encode(replace(read, at=max(0, read.at - seconds))))
 
 
 # ------------ The file ------------

@@ -52,7 +52,7 @@ class Evidence:
             return None
         heard = persist.unpack(record, question)
         if heard is not None:
-            age = max(now_wall, int(self._wall_at_start + now_monotonic)) - heard.at
+            age = now_wall + self._seconds_behind(now_wall, now_monotonic) - heard.at
             if 0 <= age < heard.life:
                 return _older(heard.response, age)
         del self._records[key]
@@ -69,11 +69,20 @@ class Evidence:
         self._records = {k: r for k, r in kept.items() if name and not _is_at_or_below(k, name)}
         return before - len(self._records)
 
-    def records(self, now_wall: int) -> Iterator[tuple[bytes, msgspec.Raw]]:
-        """What may still be used, by its key, for the next file."""
+    def records(self, now_wall: int, now_monotonic: float) -> Iterator[tuple[bytes, msgspec.Raw]]:
+        """What may still be used, by its key, for the next file.
+
+        Whoever reads that one knows only the wall clock of now: where it was set back, the records
+        are dated back.
+        """
+        behind = self._seconds_behind(now_wall, now_monotonic)
         for key, record in list(self._records.items()):
-            if now_wall < persist.lasts_until(record):
-                yield key, record
+            if now_wall + behind < persist.lasts_until(record):
+                yield key, persist.heard_earlier(record, behind) if behind else record
+
+    def _seconds_behind(self, now_wall: int, now_monotonic: float) -> int:
+        """By how much the wall clock was set back since the start."""
+        return max(0, int(self._wall_at_start + now_monotonic) - now_wall)
 
 
 def _is_name(octets: bytes) -> bool:

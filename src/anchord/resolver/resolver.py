@@ -187,7 +187,7 @@ class Resolver:
         """
         yield from records(self.cache, self._zone_cache, is_wanted, self._clock)
         if self._evidence is not None:
-            yield from self._evidence.records(self._clock.wall())
+            yield from self._evidence.records(self._clock.wall(), self._clock.monotonic())
 
     @property
     def signed(self) -> list[Name]:

@@ -93,6 +93,16 @@ def test_a_record_says_how_long_it_lasts() -> None:
     assert persist.lasts_until(msgspec.Raw(b"\xc1")) == 0
 
 
+def test_a_clock_that_is_set_back_makes_nothing_younger_for_the_file_after_next() -> None:
+    evidence = Evidence(persist.read(file()), NOW, 100.0)
+    written = persist.write(dict(evidence.records(NOW + 20 - 3600, 120.0)), [], ORIGIN, NOW - 3580)
+    again = Evidence(persist.read(written), NOW - 3580, 120.0)
+    found = again.find(Kind.ANSWER, ASKED, NOW - 3570, 130.0)
+    assert found
+    assert found.answer[0].ttl == SAID.answer[0].ttl - 30
+    assert again.find(Kind.ANSWER, ASKED, NOW - 3300, 400.0) is None
+
+
 # ------------ Anything else ------------
 
 
@@ -186,6 +196,7 @@ def _use(document: Document) -> None:
     evidence = Evidence(document, NOW, 0.0)
     for key in [*document.records, persist.key(Kind.ANSWER, ASKED)]:
         evidence.find(Kind.ANSWER, Question(key[1:-2], int.from_bytes(key[-2:])), NOW, 1.0)
-    list(evidence.records(NOW))
+    list(evidence.records(NOW, 1.0))
+    list(evidence.records(NOW - 10, 1.0))
     evidence.flush(names.from_text("lab."))
     assert all(names.to_text(name) for name in evidence.signed)
