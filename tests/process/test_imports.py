@@ -1,6 +1,8 @@
 """What a process of the command has loaded, and what it has not, at a given moment."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,14 +56,30 @@ def test_stats_and_flush_load_neither_trio_nor_dnspython(tmp_path: Path) -> None
         assert not loaded & {"trio", "dns", "aioquic", "rich"}
 
 
-def test_serve_loads_no_dnspython_before_its_first_answers(lab: Served, tmp_path: Path) -> None:
+def test_serve_loads_nothing_that_its_first_answers_do_not_need(
+    lab: Served, tmp_path: Path
+) -> None:
     file = configuration(tmp_path, lab.tls, dnssec=lab.dnssec)
     with serving(file, env=PROFILED) as daemon:
         assert ask(daemon.port, "good.lab").is_authentic
         assert ask(daemon.port, "expired.lab").codes[0] == 7
         loaded = packages(daemon.text)
     assert "trio" in loaded
-    assert not loaded & {"dns", "rich"}
+    assert not loaded & {"dns", "rich", "h2", "aioquic", "json", "difflib"}
+
+
+def test_serve_makes_no_dataclass_at_its_start() -> None:
+    """Each takes the time of three modules: `docs/design/floors.md`."""
+    code = (
+        "import sys, anchord.cli.serve\n"
+        "for name, module in list(sys.modules.items()):\n"
+        "    for of, value in vars(module).items():\n"
+        "        if name.startswith('anchord.') and hasattr(value, '__dataclass_fields__'):\n"
+        "            print(name, of)\n"
+    )
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, env=environment())
+    assert ran.stdout == ""
 
 
 def test_query_loads_dnspython_to_show_records(lab: Served, tmp_path: Path) -> None:
