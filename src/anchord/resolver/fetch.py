@@ -115,9 +115,11 @@ class Fetcher:
         self._vigils = {
             (route.domain, upstream): Vigil(
                 chooser.standings[upstream],
+                upstream.counters,
                 nursery,
-                partial(chooser.patience, upstream),
-                partial(self._probe, upstream, route),
+                patience=partial(chooser.patience, upstream),
+                probe=partial(self._probe, upstream, route),
+                note=partial(self._note, upstream, route),
             )
             for route, chooser in zip(routes, self._choosers.values(), strict=True)
             for upstream in route.upstreams
@@ -259,8 +261,8 @@ class Fetcher:
         chooser = self._choosers[route.domain]
         now = trio.current_time()
         for upstream in chooser.to_probe(now):
-            limit = self._timeout * ATTEMPT
-            self._nursery.start_soon(self._probe, upstream, route, limit)
+            limit = now + self._timeout * ATTEMPT
+            self._nursery.start_soon(self._ask_and_note, upstream, PROBE, route, USUAL, limit)
         plan = chooser.plan(domain_of(question.name), now, self._distrusted())
         return list(plan.order), plan.hedge_after
 
@@ -268,22 +270,22 @@ class Fetcher:
         now = trio.current_time()
         return {upstream for upstream, end in self._distrusted_until.items() if now < end}
 
-    async def _probe(self, upstream: Upstream, route: Route, seconds: float) -> None:
-        limit = trio.current_time() + seconds
-        await self._ask_and_note(upstream, PROBE, route, USUAL, limit)
+    async def _probe(self, upstream: Upstream, route: Route, seconds: float) -> Response | Ede:
+        return await self._ask(upstream, PROBE, route, USUAL, trio.current_time() + seconds)
 
     # ------------ One upstream ------------
 
     async def _ask_and_note(
         self, upstream: Upstream, question: Question, route: Route, rung: Rung, limit: float
     ) -> Response | Ede:
-        """As `_ask`; one that cannot be reached rests until it answers.
-
-        Nonsense is a name's fault.
-        """
-        standing = self._choosers[route.domain].standings[upstream]
         since = trio.current_time()
         said = await self._ask(upstream, question, route, rung, limit)
+        self._note(upstream, route, said, since)
+        return said
+
+    def _note(self, upstream: Upstream, route: Route, said: Response | Ede, since: float) -> None:
+        """One that cannot be reached rests until it answers. Nonsense is a name's fault."""
+        standing = self._choosers[route.domain].standings[upstream]
         was_up = not standing.failures
         if isinstance(said, Response):
             standing.answered(trio.current_time())
@@ -295,7 +297,6 @@ class Fetcher:
             logger.info("an upstream does not answer: %s", upstream.counters.last_error)
         elif not (was_up or standing.failures):
             logger.info("an upstream answers again: %s", upstream)
-        return said
 
     async def _ask(
         self, upstream: Upstream, question: Question, route: Route, rung: Rung, limit: float

@@ -267,6 +267,39 @@ async def test_one_that_answers_others_meanwhile_is_not_even_probed() -> None:
 
 
 @in_fast_motion
+@pytest.mark.parametrize("is_hung", [False, True])
+async def test_one_that_can_be_connected_to_may_answer_one_after_the_other(
+    *, is_hung: bool
+) -> None:
+    """The slow question is asked again over the fresh connection, and the probe comes behind it."""
+    turn = trio.Lock()
+
+    async def in_turn(heard: Heard) -> Said:
+        async with turn:
+            if heard.text.startswith("late"):
+                await trio.sleep(MINUTE if is_hung else 2 * FOUND_OUT - 0.1)
+            return Response(heard.query.question, rcodes.NOERROR)
+
+    near = MemoryUpstream(in_turn, "tls://dns.near.example")
+    far = Mood("tls://dns.far.test", FAR)
+    async with fetcher_of(near, far.upstream) as fetcher, trio.open_nursery() as nursery:
+        await measured(fetcher)
+
+        @nursery.start_soon
+        async def connect() -> None:
+            await trio.sleep(SHORTEST_PATIENCE + NEAR)
+            near.counters.handshakes += 1
+
+        who, seconds = await ask(fetcher, "late.first.example")
+    if is_hung:
+        assert who == "tls://dns.far.test"
+        assert seconds == pytest.approx(2 * FOUND_OUT + FAR)
+    else:
+        assert who == "tls://dns.near.example"
+        assert not any("late" in text for text in far.upstream.asked)
+
+
+@in_fast_motion
 async def test_both_ways_to_a_server_that_dies_are_found_out_at_once() -> None:
     ways = [Mood("tls://dns.near.example"), Mood("https://dns.near.example")]
     far = Mood("tls://dns.far.test", FAR)
