@@ -25,7 +25,8 @@ from anchord.lab.plan import Plan
 from anchord.lab.world import World
 from anchord.model.question import Question
 from anchord.wire.framing import Unframer, frame
-from anchord.wire.message import CD, HEADER, RD, write_query
+from anchord.wire.message import CD, HEADER, RD
+from anchord.wire.query import write_query
 
 from . import machine
 

@@ -24,8 +24,9 @@ from anchord.model.verdict import Answer
 from anchord.wire import rdata
 from anchord.wire.embedded import canonical
 from anchord.wire.errors import FormError
-from anchord.wire.message import Query, read_query, read_response, write_query
+from anchord.wire.message import Query, read_query, read_response
 from anchord.wire.options import Edns
+from anchord.wire.query import write_query
 from anchord.wire.reply import write_reply
 
 NOW = 1_790_000_000

@@ -14,7 +14,7 @@ from anchord.model.question import Question
 from anchord.upstream.build import build_upstreams
 from anchord.upstream.datagram import DatagramUpstream
 from anchord.upstream.url import parse
-from anchord.wire.message import write_query
+from anchord.wire.query import write_query
 from support import transports
 from support.transports import bookworm, trixie
 

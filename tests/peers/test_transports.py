@@ -17,8 +17,8 @@ from anchord.upstream.base import UpstreamError
 from anchord.upstream.build import build_upstreams
 from anchord.upstream.shared import SharedUpstream
 from anchord.upstream.url import parse
-from anchord.wire.message import write_query
 from anchord.wire.options import OPTION_PADDING, read_options
+from anchord.wire.query import write_query
 from support import transports
 from support.asking import ask
 from support.command import configuration, serving

@@ -20,7 +20,6 @@ from anchord.wire.message import (
     AD,
     CD,
     QR,
-    QUERY_PADDING,
     RA,
     RD,
     Query,
@@ -28,9 +27,9 @@ from anchord.wire.message import (
     is_truncated,
     read_query,
     read_response,
-    write_query,
 )
 from anchord.wire.options import Edns
+from anchord.wire.query import QUERY_PADDING, write_query
 from anchord.wire.reply import write_reply
 from property.strategies import Record, Reply, damaged, oracle_name, questions, replies, sections
 

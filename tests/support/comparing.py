@@ -20,7 +20,8 @@ from anchord.model.question import Question
 from anchord.model.response import Response, RRset, Unanswered
 from anchord.model.verdict import Answer, Status
 from anchord.wire.errors import FormError
-from anchord.wire.message import read_response, write_query
+from anchord.wire.message import read_response
+from anchord.wire.query import write_query
 
 PATIENCE = 8.0
 """Seconds for a resolver to answer; then it has failed."""

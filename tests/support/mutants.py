@@ -21,9 +21,10 @@ from anchord.model.names import ROOT, Name
 from anchord.model.question import Question
 from anchord.model.response import Response, RRset
 from anchord.wire.errors import FormError
-from anchord.wire.message import CD, HEADER, QR, RA, RD, TC, read_response, write_query
+from anchord.wire.message import CD, HEADER, QR, RA, RD, TC, read_response
 from anchord.wire.name import read_name
 from anchord.wire.options import write_opt
+from anchord.wire.query import write_query
 
 SAFE = """
     @            A      192.0.2.1

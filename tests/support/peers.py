@@ -10,7 +10,7 @@ import trio
 from anchord.model import names
 from anchord.model.question import Question
 from anchord.wire.framing import Unframer, frame
-from anchord.wire.message import write_query
+from anchord.wire.query import write_query
 
 Stream: TypeAlias = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 Conduct: TypeAlias = Callable[[Stream], Awaitable[None]]

@@ -11,7 +11,7 @@ from anchord.config.units import SocketAddress
 from anchord.model import rdtypes
 from anchord.model.names import ROOT
 from anchord.model.question import Question
-from anchord.wire.message import write_query
+from anchord.wire.query import write_query
 
 PATIENCE = 0.5
 """Seconds for the daemon to answer on loopback what it has in its cache, or can have soon."""

@@ -13,7 +13,7 @@ import trio
 from anchord.model import names, rdtypes
 from anchord.model.question import Question
 from anchord.server.binding import HostAndPort
-from anchord.wire.message import write_query
+from anchord.wire.query import write_query
 
 from . import notify
 

@@ -39,7 +39,8 @@ from anchord.upstream.choice import (
     standing_of,
 )
 from anchord.wire.errors import FormError
-from anchord.wire.message import is_truncated, read_response, write_plain_query, write_query
+from anchord.wire.message import is_truncated, read_response
+from anchord.wire.query import write_plain_query, write_query
 
 from .filtering import blocker
 from .routes import Route, Routes

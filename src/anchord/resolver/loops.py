@@ -20,7 +20,7 @@ from anchord.model.names import Name
 from anchord.model.question import Question
 from anchord.model.verdict import Answer, Status, without_records
 from anchord.upstream.base import Kind, Upstream, UpstreamError
-from anchord.wire.message import write_query
+from anchord.wire.query import write_query
 
 logger = logging.getLogger(__name__)
 

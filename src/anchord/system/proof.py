@@ -16,7 +16,8 @@ from anchord.model.ede import Ede
 from anchord.model.names import Name
 from anchord.model.question import Question
 from anchord.wire.errors import FormError
-from anchord.wire.message import AD, read_response, write_query
+from anchord.wire.message import AD, read_response
+from anchord.wire.query import write_query
 
 from . import resolv_conf
 from .errors import NotProvenError

@@ -27,7 +27,8 @@ from anchord.model.question import Question
 from anchord.net.race import UnreachableError
 from anchord.net.tcp import TcpChannel, connect
 from anchord.wire.errors import FormError
-from anchord.wire.message import read_response, write_query
+from anchord.wire.message import read_response
+from anchord.wire.query import write_query
 from anchord.wire.rdata import read_addresses
 
 from .base import Kind, Upstream, UpstreamError

@@ -27,7 +27,8 @@ import trio
 
 from anchord.net.race import UnreachableError
 from anchord.net.tcp import RECEIVE, socket_address
-from anchord.wire.message import HEADER, is_truncated, with_cookie
+from anchord.wire.message import HEADER, is_truncated
+from anchord.wire.query import with_cookie
 
 from .addresses import AddressBook
 from .base import Counters, Kind, UpstreamError

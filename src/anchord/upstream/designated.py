@@ -16,7 +16,8 @@ from anchord.model.errors import AnchordError
 from anchord.model.names import ROOT
 from anchord.model.question import Question
 from anchord.wire.errors import FormError
-from anchord.wire.message import read_response, with_padding, write_query
+from anchord.wire.message import read_response
+from anchord.wire.query import with_padding, write_query
 from anchord.wire.svcb import Svcb, read_svcb
 
 from . import url

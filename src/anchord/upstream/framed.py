@@ -7,8 +7,9 @@ import secrets
 
 from anchord.net.tcp import Channel
 from anchord.wire.framing import Unframer, frame
-from anchord.wire.message import HEADER, find_option, with_keepalive
+from anchord.wire.message import HEADER, find_option
 from anchord.wire.options import OPTION_KEEPALIVE
+from anchord.wire.query import with_keepalive
 
 from .base import Kind
 from .carrier import CLOSED, EndedError, Fault

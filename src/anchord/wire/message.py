@@ -19,16 +19,11 @@ from .embedded import LAYOUTS, decompressed
 from .errors import FormError
 from .name import Known, read_name
 from .options import (
-    OPTION_COOKIE,
-    OPTION_KEEPALIVE,
     Edns,
     first_option,
-    padding,
     read_edes,
     read_opt,
     read_options,
-    write_opt,
-    write_option,
 )
 
 QR, AA, TC, RD, RA, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010
@@ -180,73 +175,6 @@ def _judge(
     return (rcodes.FORMERR if holds_answers else rcodes.NOERROR), None
 
 
-# ------------ Queries to upstreams ------------
-
-QUERY_PADDING = 128
-"""Encrypted queries are padded to a multiple of this many octets (RFC 8467 section 4.1)."""
-
-
-def write_query(
-    question: Question, *, checking_disabled: bool = True, padded: bool = False
-) -> bytes:
-    """A query for an upstream: RD and DO set, CD as told, id 0 (the transport chooses the id)."""
-    flags = RD | (CD if checking_disabled else 0)
-    head = _HEADER.pack(0, flags, 1, 0, 0, 1) + question.name + _type_and_class(question)
-    bare = write_opt(dnssec_ok=True)
-    if not padded:
-        return head + bare
-    return head + write_opt(dnssec_ok=True, options=padding(len(head) + len(bare), QUERY_PADDING))
-
-
-def write_plain_query(question: Question) -> bytes:
-    """The same without EDNS, for servers from before it: neither DO nor CD."""
-    return _HEADER.pack(0, RD, 1, 0, 0, 0) + question.name + _type_and_class(question)
-
-
-def with_keepalive(query: bytes) -> bytes:
-    """A query that `write_query` has written, asking for the idle timeout too (RFC 7828).
-
-    What it had of padding gives way to the option. Only for connections that can be kept, and not
-    for QUIC (RFC 9250 section 5.5.2).
-    """
-    is_padded = bool(_options_of(query))
-    return _with_option(query, write_option(OPTION_KEEPALIVE, b""), is_padded=is_padded)
-
-
-def with_cookie(query: bytes, cookie: bytes) -> bytes:
-    """The same with a cookie (RFC 7873) and without padding."""
-    return _with_option(query, write_option(OPTION_COOKIE, cookie), is_padded=False)
-
-
-def with_padding(query: bytes, *, is_padded: bool) -> bytes:
-    """The same with padding, and no other option, or without it."""
-    return _with_option(query, b"", is_padded=is_padded)
-
-
-def _with_option(query: bytes, option: bytes, *, is_padded: bool) -> bytes:
-    """A query of ours with these options; one without EDNS stays as it is."""
-    start = query.rfind(_OPT_HEAD)
-    if not query[11] or start < 0:
-        return query
-    options_at = start + len(_OPT_HEAD) + 2
-    head = query[:options_at] + option
-    options = option + (padding(len(head), QUERY_PADDING) if is_padded else b"")
-    return query[: options_at - 2] + len(options).to_bytes(2) + options
-
-
-def _options_of(query: bytes) -> bytes:
-    start = query.rfind(_OPT_HEAD)
-    return query[start + len(_OPT_HEAD) + 2 :] if start >= 0 else b""
-
-
-_OPT_HEAD = write_opt(dnssec_ok=True)[:-2]
-"""An OPT record of ours, up to the length of its options."""
-
-
-def _type_and_class(question: Question) -> bytes:
-    return question.rdtype.to_bytes(2) + b"\0\x01"
-
-
 # ------------ Responses of upstreams ------------
 
 
@@ -270,7 +198,7 @@ def read_response(wire: bytes, question: Question, upstream: str = "") -> Respon
     if (
         questions != 1
         or wire[HEADER:name_end].lower() != question.name
-        or wire[name_end:position] != _type_and_class(question)
+        or wire[name_end:position] != question.rdtype.to_bytes(2) + b"\0\x01"
     ):
         raise FormError("a reply does not repeat the question")
     known: Known = {HEADER: wire[HEADER:name_end]}

@@ -29,7 +29,8 @@ from anchord.system.machine import Machine
 from anchord.upstream.base import UpstreamError
 from anchord.upstream.designated import DISCOVERY
 from anchord.upstream.matching import question_of
-from anchord.wire.message import Query, read_query, write_query
+from anchord.wire.message import Query, read_query
+from anchord.wire.query import write_query
 from support.certificates import make
 from support.peers import address_in, query_for, reply_to
 from support.stubborn import answer

@@ -28,7 +28,7 @@ from anchord.model.question import ClientFlags, Question
 from anchord.server.handler import Pending, Transport
 from anchord.system.links import Link
 from anchord.system.machine import Machine
-from anchord.wire.message import write_query
+from anchord.wire.query import write_query
 from support.lab import key_set, question
 
 PAGE = Path(__file__).parents[3] / "docs" / "design" / "persistence.md"

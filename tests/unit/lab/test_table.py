@@ -31,7 +31,8 @@ from anchord.model.question import Question
 from anchord.model.response import Response, Unanswered
 from anchord.model.verdict import Status
 from anchord.wire.embedded import canonical
-from anchord.wire.message import read_response, write_query
+from anchord.wire.message import read_response
+from anchord.wire.query import write_query
 from support.lab import NOW
 
 WORLD = World(NOW)

@@ -15,7 +15,8 @@ from anchord.lab.table import PLANS
 from anchord.lab.world import World
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.response import Unanswered
-from anchord.wire.message import read_response, write_query
+from anchord.wire.message import read_response
+from anchord.wire.query import write_query
 from anchord.wire.rdata import read_target
 from support.lab import (
     NOW,

@@ -22,7 +22,8 @@ from anchord.resolver.fetch import (
 from anchord.resolver.routes import Routes
 from anchord.upstream.base import Kind, UpstreamError
 from anchord.upstream.choice import RESTING
-from anchord.wire.message import TC, write_query
+from anchord.wire.message import TC
+from anchord.wire.query import write_query
 from support.lab import brief, question, world_of
 from support.walk import (
     Conduct,

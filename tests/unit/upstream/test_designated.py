@@ -11,8 +11,9 @@ from anchord.upstream import designated
 from anchord.upstream.designated import DISCOVERY, DesignatedUpstream
 from anchord.upstream.matching import question_of
 from anchord.upstream.shared import SharedUpstream
-from anchord.wire.message import find_option, write_query
+from anchord.wire.message import find_option
 from anchord.wire.options import OPTION_PADDING
+from anchord.wire.query import write_query
 from support.certificates import make
 from support.peers import address_in, query_for, reply_to
 from support.stubborn import Asked, answer, first

@@ -16,7 +16,7 @@ from anchord.upstream import pool, shared
 from anchord.upstream.base import Kind, UpstreamError
 from anchord.upstream.pool import IDLE_LIMIT, SHORTEST_IDLE
 from anchord.wire.framing import frame
-from anchord.wire.message import with_keepalive
+from anchord.wire.query import with_keepalive
 from support.certificates import DAY, NOW, make
 from support.peers import address_in, query_for, reply_to
 from support.stubborn import Asked, answer, first, hang_up, ignore

@@ -18,8 +18,9 @@ from anchord.upstream.pool import BELOW_THE_CUT, IdleTime
 from anchord.upstream.shared import SharedUpstream, Way
 from anchord.upstream.url import Endpoint, parse
 from anchord.wire.framing import frame
-from anchord.wire.message import find_option, with_keepalive
+from anchord.wire.message import find_option
 from anchord.wire.options import OPTION_KEEPALIVE, keepalive
+from anchord.wire.query import with_keepalive
 from support.certificates import make
 from support.peers import (
     Conduct,

@@ -16,7 +16,8 @@ from anchord.net import tls
 from anchord.upstream.base import Upstream, UpstreamError
 from anchord.upstream.build import build_upstreams
 from anchord.upstream.url import parse
-from anchord.wire.message import read_response, write_query
+from anchord.wire.message import read_response
+from anchord.wire.query import write_query
 from support.certificates import make
 
 UNBOUND = shutil.which("unbound", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
