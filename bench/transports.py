@@ -42,7 +42,7 @@ from anchord.upstream import url
 from anchord.upstream.base import Upstream
 from anchord.upstream.build import build_upstreams
 from anchord.upstream.pool import IdleTime
-from anchord.wire.message import write_query
+from anchord.wire.query import write_query
 
 from . import machine
 from .measure import percentile
