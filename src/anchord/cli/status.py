@@ -39,8 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.links:
         links.write_down(Machine(arguments.root), arguments.links)
         return 0
-    found = state.look(Machine(arguments.root), request_of(arguments))
     daemon = _daemon(load_for_service(arguments).config.listen.control)
+    own = [] if daemon is None else [daemon["pid"]]
+    found = state.look(Machine(arguments.root), request_of(arguments), own)
     if arguments.json:
         print(json.dumps(_as_json(found, daemon)))
     else:
@@ -91,7 +92,7 @@ def _lines(found: State, daemon: dict[str, Any] | None) -> Iterator[str]:
         yield _warning(f"unproven {failure}")
     if found.network_names:
         yield f"network  asked of its links, unproven: {', '.join(found.network_names)}"
-    for bypass in found.bypasses:
+    for bypass in (*found.bypasses, *found.askers):
         yield f"past us  {bypass}"
     for note in found.notes:
         yield f"note     {note}"

@@ -12,11 +12,14 @@ PROC = Path("/proc")
 _WILDCARDS = frozenset({ipaddress.ip_address("0.0.0.0"), ipaddress.ip_address("::")})  # noqa: S104 - compared with
 
 
-class _Entry(NamedTuple):
-    """A line of /proc/net/udp and its like."""
+class Entry(NamedTuple):
+    """A line of /proc/net/udp and its like: a socket and its peer; `state` as it stands there."""
 
     address: ipaddress.IPv4Address | ipaddress.IPv6Address
     port: int
+    peer: ipaddress.IPv4Address | ipaddress.IPv6Address
+    peer_port: int
+    state: str
     uid: int
     inode: int
 
@@ -27,24 +30,30 @@ def holder_of(kind: socket.SocketKind, host: str, port: int) -> str | None:
     None where nobody can be named: on systems without /proc, or where the socket has gone.
     """
     wanted = ipaddress.ip_address(host)
-    for entry in _entries("tcp" if kind is socket.SOCK_STREAM else "udp"):
+    protocol = "tcp" if kind is socket.SOCK_STREAM else "udp"
+    for entry in entries(PROC / "net", protocol):
+        if protocol == "tcp" and entry.state != _LISTENING:
+            continue
         if entry.port == port and (entry.address == wanted or entry.address in _WILDCARDS):
             return _process_with(entry.inode) or _user(entry.uid)
     return None
 
 
-def _entries(protocol: str) -> Iterator[_Entry]:
-    for table in (PROC / "net" / protocol, PROC / "net" / f"{protocol}6"):
+def entries(folder: Path, protocol: str) -> Iterator[Entry]:
+    """The sockets of "tcp" or "udp", of both families, by the tables in a `net` folder of /proc."""
+    for table in (folder / protocol, folder / f"{protocol}6"):
         try:
             lines = table.read_text().splitlines()[1:]
         except OSError:
             continue
         for line in lines:
-            fields = line.split()
-            address, _, port = fields[1].partition(":")
-            if protocol == "tcp" and fields[3] != _LISTENING:
-                continue
-            yield _Entry(_address(address), int(port, 16), int(fields[7]), int(fields[9]))
+            _, here, there, state, _, _, _, uid, _, inode, *_ = line.split()
+            address, _, port = here.partition(":")
+            peer, _, peer_port = there.partition(":")
+            yield Entry(
+                _address(address), int(port, 16), _address(peer), int(peer_port, 16),
+                state, int(uid), int(inode),
+            )  # fmt: skip
 
 
 _LISTENING = "0A"

@@ -51,7 +51,6 @@ class Facts(msgspec.Struct, frozen=True):
     has_dhcpcd: bool = False
     has_systemd: bool = False
     has_openrc: bool = False
-    has_docker: bool = False
     has_selinux: bool = False
     wsl: str = ""
     """"generates" where WSL writes resolv.conf at each start, "leaves" where it was told not to."""
@@ -86,7 +85,6 @@ def look(machine: Machine) -> Facts:
         has_dhcpcd=machine.program("dhcpcd") is not None and machine.exists("/etc/dhcpcd.conf"),
         has_systemd=has_systemd,
         has_openrc=machine.exists("/run/openrc") and machine.program("rc-service") is not None,
-        has_docker=machine.is_socket("/run/docker.sock"),
         has_selinux=machine.exists("/sys/fs/selinux/enforce"),
         wsl=_wsl(machine),
         container=_container(machine),

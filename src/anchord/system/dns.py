@@ -10,7 +10,7 @@ Files first, then what makes them take effect; taken back, what makes it take ef
 from collections.abc import Callable, Sequence
 from typing import TypeGuard
 
-from . import detect, files, resolv_conf
+from . import detect, files, guests, resolv_conf
 from .detect import Decision, Facts
 from .errors import SystemRefusal
 from .machine import Machine
@@ -55,7 +55,7 @@ def plan(
     steps = _PLANS[decision.backend](machine, facts, addresses)
     if is_watched and any(is_take_over(step) for step in steps):
         steps.append(Unit(WATCH))
-    return Plan("dns", decision.backend, decision.reasons, tuple(steps), tuple(notes(facts)))
+    return Plan("dns", decision.backend, decision.reasons, tuple(steps), tuple(notes(machine, facts)))
 
 
 def is_take_over(step: Step) -> TypeGuard[ReplaceFile]:
@@ -197,15 +197,9 @@ _PLANS: dict[str, Callable[[Machine, Facts, Sequence[str]], list[Step]]] = {
 }
 
 
-def notes(facts: Facts) -> list[str]:
+def notes(machine: Machine, facts: Facts) -> list[str]:
     """What people must know of this system, and no step can do."""
-    told = []
-    if facts.has_docker:
-        told.append(
-            "Docker: containers on the default bridge cannot reach a resolver on loopback, and"
-            " Docker gives them 8.8.8.8 instead; to choose, put"
-            ' "dns": ["ADDRESS"] into /etc/docker/daemon.json'
-        )
+    told = list(guests.notes(machine))
     if facts.container:
         told.append(
             f"this is a container ({facts.container}): its DNS may be set anew from outside"

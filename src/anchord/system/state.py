@@ -5,6 +5,7 @@ answers on the port, what programs are really told, and which links go past us.
 """
 
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from anchord.model import names
@@ -12,6 +13,7 @@ from anchord.model.names import Name
 from anchord.server.holder import holder_of
 
 from . import detect, journal, links, proof, resolv_conf
+from .askers import askers
 from .dns import notes
 from .errors import NotProvenError
 from .machine import Machine
@@ -34,7 +36,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Everything that `anchord status` shows. `failures` are proofs that were not to be had."""
+    """Everything that `anchord status` shows. `failures` are proofs that were not to be had.
+
+    `bypasses` are links whose names go past us, `askers` programs that ask others by themselves.
+    """
 
     service: Part
     dns: Part
@@ -44,11 +49,15 @@ class State:
     failures: tuple[str, ...]
     network_names: tuple[str, ...]
     bypasses: tuple[str, ...]
+    askers: tuple[str, ...]
     notes: tuple[str, ...]
 
 
-def look(machine: Machine, request: Request) -> State:
-    """The state now. Raises SystemRefusal where something may not be read."""
+def look(machine: Machine, request: Request, own: Collection[int] = ()) -> State:
+    """The state now. Raises SystemRefusal where something may not be read.
+
+    `own` are our processes, which ask upstreams: that is no bypass.
+    """
     facts = detect.look(machine)
     dns = _part(machine, "dns")
     proofs: list[Proof] = []
@@ -73,7 +82,8 @@ def look(machine: Machine, request: Request) -> State:
         failures=tuple(failures),
         network_names=tuple(names.to_text(domain) for domain in _network_names(machine, request)),
         bypasses=tuple(_bypasses(machine, has_resolved=facts.has_resolved)),
-        notes=tuple(notes(facts)),
+        askers=askers(machine, own),
+        notes=tuple(notes(machine, facts)),
     )
 
 
