@@ -45,7 +45,7 @@ _DEBIAN_RESOLVCONF = """\
 records="$tree/run/resolvconf/interface"
 mkdir -p "$records"
 case "$1" in
-    --version) exit 99 ;;
+    --version) echo "Debian resolvconf 1.91+nmu1"; exit 0 ;;
     -a) cat >"$records/$2" ;;
     -d) rm -f "$records/$2" ;;
 esac
@@ -191,7 +191,7 @@ def dhcp(root: Path) -> Tree:
     tree.program("dhclient")
     (root / "etc/dhcp").mkdir()
     tree.program("dhcpcd")
-    tree.put("/etc/dhcpcd.conf", "hostname\nduid")
+    tree.put("/etc/dhcpcd.enter-hook", "administrators=own")
     return tree
 
 

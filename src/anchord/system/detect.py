@@ -27,7 +27,7 @@ BACKENDS = ("auto", "resolved", "networkmanager", "resolvconf", "openresolv", "f
 """The words of `--backend`."""
 
 _DEBIAN_RESOLVCONF = 99
-"""The status with which Debian's resolvconf refuses `--version`; openresolv's has one."""
+"""The status with which Debian's resolvconf refused `--version`, when it had none to tell."""
 
 _GET_FLAGS = 0x80086601
 _IMMUTABLE = 0x10
@@ -82,7 +82,7 @@ def look(machine: Machine) -> Facts:
         has_networkmanager=_has_networkmanager(machine, with_systemd=has_systemd),
         resolvconf=_resolvconf(machine),
         has_dhclient=machine.program("dhclient") is not None and machine.exists("/etc/dhcp"),
-        has_dhcpcd=machine.program("dhcpcd") is not None and machine.exists("/etc/dhcpcd.conf"),
+        has_dhcpcd=machine.program("dhcpcd") is not None,
         has_systemd=has_systemd,
         has_openrc=machine.exists("/run/openrc") and machine.program("rc-service") is not None,
         has_selinux=machine.exists("/sys/fs/selinux/enforce"),
@@ -159,8 +159,10 @@ def _resolvconf(machine: Machine) -> str:
         return ""
     if machine.real(program).name == "resolvectl":
         return "resolvectl"
-    status = machine.run(("resolvconf", "--version"), patience=5).status
-    return "resolvconf" if status == _DEBIAN_RESOLVCONF else "openresolv"
+    ran = machine.run(("resolvconf", "--version"), patience=5)
+    if ran.status == _DEBIAN_RESOLVCONF or ran.stdout.startswith("Debian resolvconf"):
+        return "resolvconf"
+    return "openresolv" if ran.stdout.startswith("openresolv") else ""
 
 
 def _is_mounted(machine: Machine, path: str) -> bool:

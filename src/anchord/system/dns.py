@@ -10,8 +10,9 @@ Files first, then what makes them take effect; taken back, what makes it take ef
 from collections.abc import Callable, Sequence
 from typing import TypeGuard
 
-from . import detect, files, guests, resolv_conf
+from . import detect, files, guests, links, resolv_conf
 from .detect import Decision, Facts
+from .dns_steps import Leased, Record
 from .errors import SystemRefusal
 from .machine import Machine
 from .plan import Command, Overwrite, Plan, ReplaceFile, Step, Unit, own_file
@@ -19,7 +20,7 @@ from .plan import Command, Overwrite, Plan, ReplaceFile, Step, Unit, own_file
 RESOLVED_DROP_IN = "/etc/systemd/resolved.conf.d/50-anchord.conf"
 NETWORKMANAGER_DROP_IN = "/etc/NetworkManager/conf.d/90-anchord.conf"
 DHCLIENT_HOOK = "/etc/dhcp/dhclient-enter-hooks.d/anchord"
-DHCPCD_CONF = "/etc/dhcpcd.conf"
+DHCPCD_HOOK = "/etc/dhcpcd.enter-hook"
 RECORD = "lo.anchord"
 """Our record with resolvconf: those of `lo` come first, and after a loopback address no other name
 server is written."""
@@ -55,7 +56,9 @@ def plan(
     steps = _PLANS[decision.backend](machine, facts, addresses)
     if is_watched and any(is_take_over(step) for step in steps):
         steps.append(Unit(WATCH))
-    return Plan("dns", decision.backend, decision.reasons, tuple(steps), tuple(notes(machine, facts)))
+    return Plan(
+        "dns", decision.backend, decision.reasons, tuple(steps), tuple(notes(machine, facts))
+    )
 
 
 def is_take_over(step: Step) -> TypeGuard[ReplaceFile]:
@@ -124,21 +127,26 @@ def _networkmanager(machine: Machine, facts: Facts, addresses: Sequence[str]) ->
 
 def _resolvconf(machine: Machine, facts: Facts, addresses: Sequence[str]) -> list[Step]:  # noqa: ARG001 - as the others
     return [
-        Command(
-            on_do=("resolvconf", "-a", RECORD),
-            on_undo=("resolvconf", "-d", RECORD),
-            stdin=_record(addresses),
+        Record(
+            file=f"{links.RECORDS_OF_RESOLVCONF}/{RECORD}",
+            content=_record(addresses),
+            add=("resolvconf", "-a", RECORD),
+            delete=("resolvconf", "-d", RECORD),
         )
     ]
 
 
 def _openresolv(machine: Machine, facts: Facts, addresses: Sequence[str]) -> list[Step]:  # noqa: ARG001 - as the others
-    """An exclusive record (`-x`) with the best metric: nobody else's servers are written."""
+    """With the best metric, but not exclusive (`-x`): the links' search lists would be lost.
+
+    Beside a loopback address their servers are not written anyway.
+    """
     return [
-        Command(
-            on_do=("resolvconf", "-m", "0", "-x", "-a", RECORD),
-            on_undo=("resolvconf", "-f", "-d", RECORD),
-            stdin=_record(addresses),
+        Record(
+            file=f"{links.RECORDS_OF_OPENRESOLV}/{RECORD}",
+            content=_record(addresses),
+            add=("resolvconf", "-m", "0", "-a", RECORD),
+            delete=("resolvconf", "-f", "-d", RECORD),
         )
     ]
 
@@ -157,13 +165,33 @@ def _file(machine: Machine, facts: Facts, addresses: Sequence[str]) -> list[Step
         before += own_file(machine, DHCLIENT_HOOK, hook)
     if facts.has_dhcpcd:
         before.append(_dhcpcd(machine))
+    servers = facts.content.nameservers
+    if set(servers) <= set(links.all_servers(links.leased(machine))) and not facts.is_mounted:
+        before.append(Leased(servers))
     return [*before, *_replaced(machine, facts, addresses)]
 
 
 def _dhcpcd(machine: Machine) -> ReplaceFile:
-    text = machine.text(DHCPCD_CONF)
-    block = f"{'' if text.endswith(chr(10)) or not text else chr(10)}{_HEADER}nohook resolv.conf\n"
-    return ReplaceFile(DHCPCD_CONF, text + block, files.see(machine.path(DHCPCD_CONF)), block)
+    """Its scripts read this one first at every event, so that a dhcpcd that runs obeys at once.
+
+    It goes on noting what each link says, and writes all but resolv.conf.
+    """
+    text = machine.text(DHCPCD_HOOK)
+    block = f"{'' if text.endswith(chr(10)) or not text else chr(10)}{_HEADER}{_DHCPCD_HOOK}"
+    return ReplaceFile(DHCPCD_HOOK, text + block, files.see(machine.path(DHCPCD_HOOK)), block)
+
+
+_DHCPCD_HOOK = """\
+change_file() {
+    if [ "$1" = /etc/resolv.conf ] || comp_file "$1" "$2"; then
+        rm -f "$2"
+        return 1
+    fi
+    cat "$2" >"$1"
+    rm -f "$2"
+}
+"""
+"""The function of dhcpcd-run-hooks(8), but for resolv.conf."""
 
 
 def _replaced(machine: Machine, facts: Facts, addresses: Sequence[str]) -> list[Step]:

@@ -9,7 +9,7 @@ import hashlib
 import os
 import stat
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
@@ -62,6 +62,12 @@ def put(path: Path, content: bytes, mode: int = MODE) -> None:
         os.fsync(fd)
     beside.rename(path)
     sync(path.parent)
+
+
+def kept_name(path: str) -> str:
+    """The second name for what is at `path`, while it is replaced."""
+    original = PurePosixPath(path)
+    return str(original.with_name(f".{original.name}.anchord-orig"))
 
 
 def keep(path: Path, kept: Path) -> None:

@@ -1,16 +1,20 @@
 """What the network says of DNS: for each link its name servers, and the domains that are its own.
 
-Read from whoever knows: systemd-resolved, NetworkManager, resolvconf's records, leases of dhclient,
-and last the resolv.conf that was there before us. Only reading, and never by DNS. Addresses of this
-machine's loopback are left out: they are ourselves, or somebody who would ask us.
+Read from whoever knows: systemd-resolved, NetworkManager, records of resolvconf or dhcpcd, leases
+of dhclient, and last the resolv.conf that was there before us. Only reading, and never by DNS. What
+is said of a link ends with its lease, and while it has no carrier. Addresses of this machine's
+loopback are left out: they are ourselves, or somebody who would ask us.
 """
 
 import ipaddress
+import math
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -30,13 +34,20 @@ TOLD = "/run/anchord-links/links.json"
 """What root has read of the links, for a service whose user is a dynamic one: the bus and others
 would not tell it. The unit `anchord-links` writes it."""
 
+RECORDS_OF_RESOLVCONF = "/run/resolvconf/interface"
+RECORDS_OF_OPENRESOLV = "/run/resolvconf/interfaces"
+RECORDS_OF_DHCPCD = "/run/dhcpcd/hook-state/resolv.conf"
+"""Folders with a file for each link, written as a resolv.conf and removed with the link."""
+
 SIGNS = (
     TOLD,
     "/run/systemd/resolve/resolv.conf",
     "/run/systemd/netif/links",
     "/run/NetworkManager/resolv.conf",
-    "/run/resolvconf/interface",
-    "/run/resolvconf/interfaces",
+    "/run/NetworkManager/devices",
+    RECORDS_OF_RESOLVCONF,
+    RECORDS_OF_OPENRESOLV,
+    RECORDS_OF_DHCPCD,
     "/var/lib/dhcp",
     "/etc/resolv.conf",
 )
@@ -56,25 +67,20 @@ class Link(msgspec.Struct, frozen=True):
 
 
 def links(machine: Machine) -> tuple[Link, ...]:
-    """Every link that has a name server, from the first source that knows any."""
-    sources = (
-        _of_resolved,
-        _of_networkmanager,
-        _of_records,
-        _of_leases,
-        _of_the_original,
-    )
-    for source in sources:
-        found = [link for link in source(machine) if link.servers]
-        if found:
-            return tuple(sorted(found, key=lambda link: link.name))
-    return ()
+    """Every link that is up and has a name server, from the first source that knows any."""
+    return _up(machine, _known(machine))
 
 
 def told(machine: Machine) -> tuple[Link, ...]:
     """The links as they were written down, else as they can be read."""
     content = machine.read(TOLD)
-    return links(machine) if content is None else msgspec.json.decode(content, type=_Links)
+    known = _known(machine) if content is None else msgspec.json.decode(content, type=_Links)
+    return _up(machine, known)
+
+
+def leased(machine: Machine) -> tuple[Link, ...]:
+    """The links of DHCP clients that write resolv.conf themselves, unless they are kept from it."""
+    return _up(machine, _first(machine, (_of_dhcpcd, _of_leases)))
 
 
 SETTLED = 1.0
@@ -88,10 +94,10 @@ def write_down(machine: Machine, file: Path) -> None:
     """
     file.parent.mkdir(exist_ok=True)
     while True:
-        found = links(machine)
+        found = _known(machine)
         files.put(file, msgspec.json.encode(found))
         time.sleep(SETTLED)
-        if links(machine) == found:
+        if _known(machine) == found:
             return
 
 
@@ -118,6 +124,12 @@ def all_servers(found: Sequence[Link]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(server for link in found for server in link.servers))
 
 
+def all_domains(found: Sequence[Link]) -> tuple[str, ...]:
+    """The domains of all links, as they stand in a search list."""
+    domains = dict.fromkeys(domain for link in found for domain in link.domains)
+    return tuple(names.to_text(domain).removesuffix(".") for domain in domains)
+
+
 def signature(machine: Machine) -> tuple[int, ...]:
     """A number for each of SIGNS that changes with it; cheap enough for every second."""
     return tuple(_modified(machine, sign) for sign in SIGNS)
@@ -132,6 +144,42 @@ def _modified(machine: Machine, path: str) -> int:
         return machine.path(path).stat().st_mtime_ns
     except OSError:
         return 0
+
+
+def _known(machine: Machine) -> tuple[Link, ...]:
+    """The links of the first source that knows any, be they up or not."""
+    sources = (
+        _of_resolved,
+        _of_networkmanager,
+        _of_resolvconf,
+        _of_dhcpcd,
+        _of_leases,
+        _of_the_original,
+    )
+    return _first(machine, sources)
+
+
+def _first(
+    machine: Machine, sources: Sequence[Callable[[Machine], Iterable[Link]]]
+) -> tuple[Link, ...]:
+    for source in sources:
+        found = [link for link in source(machine) if link.servers]
+        if found:
+            return tuple(sorted(found, key=lambda link: link.name))
+    return ()
+
+
+def _up(machine: Machine, known: Iterable[Link]) -> tuple[Link, ...]:
+    """Without those that have no carrier: nobody may have taken back what was said of them."""
+    return tuple(link for link in known if not _is_down(machine, link.name))
+
+
+def _is_down(machine: Machine, name: str) -> bool:
+    """`name` may have the program behind it that made the record: `eth0.dhclient`."""
+    for interface in (name, name.rpartition(".")[0]):
+        if interface and (state := machine.text(f"/sys/class/net/{interface}/operstate").strip()):
+            return state in {"down", "lowerlayerdown"}
+    return False
 
 
 # ------------ The sources ------------
@@ -181,48 +229,79 @@ def _of_networkmanager(machine: Machine) -> Iterator[Link]:
             domains += value.replace(",", " ").split()
 
 
-def _of_records(machine: Machine) -> Iterator[Link]:
-    for folder in ("/run/resolvconf/interface", "/run/resolvconf/interfaces"):
-        for path in machine.files(folder):
-            record = resolv_conf.read(machine.text(path))
-            yield _link(path.rpartition("/")[2], record.nameservers, record.search)
+def _of_resolvconf(machine: Machine) -> Iterator[Link]:
+    yield from _of_records(machine, RECORDS_OF_RESOLVCONF)
+    yield from _of_records(machine, RECORDS_OF_OPENRESOLV)
+
+
+def _of_dhcpcd(machine: Machine) -> Iterator[Link]:
+    yield from _of_records(machine, RECORDS_OF_DHCPCD)
+
+
+def _of_records(machine: Machine, folder: str) -> Iterator[Link]:
+    for path in machine.files(folder):
+        record = resolv_conf.read(machine.text(path))
+        yield _link(path.rpartition("/")[2], record.nameservers, record.search)
 
 
 def _of_leases(machine: Machine) -> Iterator[Link]:
-    """The last lease of each interface counts (dhclient.leases(5))."""
-    last: dict[str, Link] = {}
+    """The last lease of each interface counts, until it ends."""
+    last = {lease.link.name: lease for lease in _leases(machine)}
+    now = time.time()
+    yield from (lease.link for lease in last.values() if now < lease.expires)
+
+
+class _Lease(NamedTuple):
+    """What one of dhclient's says, and the second of the Unix clock when it ends."""
+
+    link: Link
+    expires: float
+
+
+def _leases(machine: Machine) -> Iterator[_Lease]:
+    """All that dhclient has noted, in order (dhclient.leases(5)). A released one has ended."""
     for path in machine.files("/var/lib/dhcp"):
-        if not re.search(r"dhclient.*\.leases$", path):
-            continue
-        for lease in re.findall(
-            r"^lease6? \{(.*?)^\}", machine.text(path), re.DOTALL | re.MULTILINE
-        ):
-            interface = re.search(r'interface "([^"]+)"', lease)
-            options = dict(
-                re.findall(
-                    r"option (domain-name-servers|domain-name|domain-search) ([^;]+);", lease
-                )
-            )
-            if interface:
-                last[interface[1]] = _link(
-                    interface[1],
-                    options.get("domain-name-servers", "").replace(",", " ").split(),
-                    re.findall(
-                        r"[^\s\",]+",
-                        f"{options.get('domain-name', '')} {options.get('domain-search', '')}",
-                    ),
-                )
-    yield from last.values()
+        if re.search(r"dhclient.*\.leases$", path):
+            text = machine.text(path)
+            for lease in re.findall(r"^lease6? \{(.*?)^\}", text, re.DOTALL | re.MULTILINE):
+                if interface := re.search(r'interface "([^"]+)"', lease):
+                    yield _Lease(_leased_link(interface[1], lease), _end(lease))
+
+
+def _leased_link(interface: str, lease: str) -> Link:
+    found = re.findall(r"option (domain-name-servers|domain-name|domain-search) ([^;]+);", lease)
+    options = defaultdict(str, found)
+    domains = f"{options['domain-name']} {options['domain-search']}"
+    servers = options["domain-name-servers"].replace(",", " ").split()
+    return _link(interface, servers, re.findall(r"[^\s\",]+", domains))
+
+
+def _end(lease: str) -> float:
+    """`expire 2 2026/11/24 12:11:54;` in UTC, or `expire epoch 1795522314;`."""
+    if epoch := re.search(r"expire epoch (\d+)", lease):
+        return float(epoch[1])
+    date = re.search(r"expire \d (\d+)/(\d+)/(\d+) (\d+):(\d+):(\d+);", lease)
+    if date is None:
+        return math.inf
+    year, month, day, hour, minute, second = map(int, date.groups())
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
 
 
 def _of_the_original(machine: Machine) -> Iterator[Link]:
-    """The resolv.conf that waits to be given back, or the one that is there, if it is not ours."""
-    from .plan import ReplaceFile  # to start a daemon takes no plan
+    """The resolv.conf that waits to be given back, or the one that is there, if it is not ours.
 
-    kept = ReplaceFile.kept_name(resolv_conf.PATH)
+    Not where a DHCP client wrote it: what that says of its links now is known already.
+    """
+    kept = files.kept_name(resolv_conf.PATH)
     path = kept if machine.exists(kept) else resolv_conf.PATH
     found = resolv_conf.read(machine.text(path))
-    yield _link(resolv_conf.PATH, found.nameservers, found.search)
+    modified = _modified(machine, path) / 1e9
+    is_leased = "dhcpcd" in found.comment or any(
+        set(found.nameservers) <= set(lease.link.servers) and modified <= lease.expires
+        for lease in _leases(machine)
+    )
+    if not is_leased:
+        yield _link(resolv_conf.PATH, found.nameservers, found.search)
 
 
 def _link(name: str, servers: Sequence[str], domains: Sequence[str]) -> Link:

@@ -31,6 +31,13 @@ class Ran(msgspec.Struct, frozen=True):
     stdout: str
     stderr: str
 
+    @property
+    def failure(self) -> str:
+        """Why it failed, as far as it says so; empty where it did not."""
+        last = "".join(self.stderr.strip().splitlines()[-1:])
+        told = f" ({last})" if last else ""
+        return f"failed with status {self.status}{told}" if self.status else ""
+
 
 class Machine(msgspec.Struct, frozen=True):
     """A system by the folder that is its `/`."""

@@ -17,6 +17,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from . import files
+from .dns_steps import Leased, Record
 from .errors import SystemRefusal
 from .files import Seen
 from .machine import Machine
@@ -140,13 +141,7 @@ class ReplaceFile(Struct, frozen=True, tag="replace-file"):
     @property
     def kept(self) -> str:
         """The second name of the original."""
-        return self.kept_name(self.path)
-
-    @staticmethod
-    def kept_name(path: str) -> str:
-        """The second name of what was at `path`."""
-        original = PurePosixPath(path)
-        return str(original.with_name(f".{original.name}.anchord-orig"))
+        return files.kept_name(self.path)
 
     def describe(self, machine: Machine) -> Iterator[str]:
         """Lines for people."""
@@ -263,8 +258,8 @@ class Command(Struct, frozen=True, tag="command"):
         """Runs it. Raises SystemRefusal where it fails."""
         if self.on_do:
             ran = machine.run(self.on_do, self.stdin)
-            if ran.status:
-                raise SystemRefusal(_failure(ran.status, ran.stderr), where=" ".join(self.on_do))
+            if ran.failure:
+                raise SystemRefusal(ran.failure, where=" ".join(self.on_do))
 
     def undo(self, machine: Machine) -> list[str]:
         """Runs the other one; a failure is told and not in the way of the rest."""
@@ -273,9 +268,7 @@ class Command(Struct, frozen=True, tag="command"):
         if machine.program(self.on_undo[0]) is None:
             return [f"{self.on_undo[0]} is gone: {' '.join(self.on_undo)} was not run"]
         ran = machine.run(self.on_undo)
-        if not ran.status:
-            return []
-        return [f"{' '.join(self.on_undo)}: {_failure(ran.status, ran.stderr)}"]
+        return [f"{' '.join(self.on_undo)}: {ran.failure}"] if ran.failure else []
 
     def fault(self, machine: Machine) -> str:  # noqa: ARG002 - as the others
         """A command leaves nothing that could be looked at."""
@@ -313,7 +306,9 @@ class Unit(Struct, frozen=True, tag="unit"):
         return Command(on_do=argv, on_undo=argv)
 
 
-Step: TypeAlias = Folder | Belonging | OwnFile | ReplaceFile | Overwrite | Command | Unit
+Step: TypeAlias = (
+    Folder | Belonging | OwnFile | ReplaceFile | Overwrite | Record | Leased | Command | Unit
+)
 
 
 class Plan(Struct, frozen=True):
@@ -356,8 +351,3 @@ def _is_marked(text: str) -> bool:
 def _difference(before: str, after: str) -> Iterator[str]:
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
     yield from (f"    {line}" for line in list(lines)[2:] if not line.startswith("@@"))
-
-
-def _failure(status: int, stderr: str) -> str:
-    last = stderr.strip().splitlines()[-1:]
-    return f"failed with status {status}" + (f" ({last[0]})" if last else "")

@@ -61,6 +61,13 @@ def write(addresses: Sequence[str], before: ResolvConf) -> str:
     return "\n".join(lines) + "\n"
 
 
+def plain(servers: Sequence[str], search: Sequence[str]) -> str:
+    """What a lease says, as nobody's in particular."""
+    lines = [f"search {' '.join(search)}"] if search else []
+    lines += [f"nameserver {server}" for server in servers[:MOST_SERVERS]]
+    return "\n".join(lines) + "\n"
+
+
 def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text.partition("%")[0])

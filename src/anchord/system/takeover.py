@@ -23,6 +23,7 @@ from anchord.model.names import Name
 from anchord.server.holder import holder_of
 
 from . import detect, dns, files, journal, links, proof, resolv_conf, service, zones
+from .dns_steps import Record
 from .errors import NotProvenError, SystemRefusal
 from .machine import Machine
 from .plan import Plan, ReplaceFile
@@ -170,6 +171,8 @@ def uninstall(machine: Machine, *, with_dns: bool = True, with_service: bool = T
 def reapply(machine: Machine, request: Request) -> Report:
     """Takes resolv.conf back from whoever has written it since; nothing where DNS is not ours.
 
+    A record that went away with the last start of the system is made again.
+
     What was written becomes what `uninstall` gives back, since the network may be another one now;
     but a link that was there comes back itself: somebody keeps up what it leads to. Raises
     NotProvenError where no listener of ours replies, SystemRefusal where it is written again.
@@ -188,7 +191,21 @@ def reapply(machine: Machine, request: Request) -> Report:
                 )
             report.notes.append(f"{step.path} had been written by somebody else, and is ours again")
             report.changed = True
+        if record := _lost_record(machine):
+            proof.replies(request.reachable)
+            record.do(machine)
+            report.notes.append(f"{record.file} is there again")
+            report.changed = True
     return report
+
+
+def _lost_record(machine: Machine) -> Record | None:
+    """The record of ours that is gone, as it is whenever the system has been started."""
+    entry = journal.read(machine, "dns")
+    if entry is None or not entry.is_applied:
+        return None
+    records = (step for step in entry.plan.steps if isinstance(step, Record))
+    return next((record for record in records if record.fault(machine)), None)
 
 
 def _written_by_another(machine: Machine) -> ReplaceFile | None:
