@@ -10,6 +10,7 @@ the batch (`batch`) until they get few again; the replies are the same.
 
 import logging
 import socket
+from functools import cached_property
 
 import trio
 
@@ -60,12 +61,16 @@ class _Listener:
         self._counters = handler.counters
         self._limits = handler.limits
         self._answers = answers
-        self._batch = open_batch(sock, longest=handler.limits.longest_datagram)
         self._streak = 0
         self._enough = MANY
         self._is_watched = False
         self._in_flight = 0
         self._has_warned = False
+
+    @cached_property
+    def _batch(self) -> Batch | None:
+        """Opened when so many come for the first time: a start has no use for it."""
+        return open_batch(self._socket, longest=self._limits.longest_datagram)
 
     async def run(self) -> None:
         """Receives, for ever."""
@@ -80,7 +85,7 @@ class _Listener:
         self._front.tick()
         left = self._limits.turn
         while left > 0:
-            if self._batch is not None and self._streak >= self._enough:
+            if self._streak >= self._enough and self._batch is not None:
                 taken = self._take_batch(self._batch)
                 if taken < FEW:
                     self._streak = 0
