@@ -87,10 +87,15 @@ class Cookies:
         self._by_address: dict[str, Cookie] = {}
 
     def of(self, address: str, now: float) -> Cookie:
-        """Those of this server; new ones where there are none, or theirs are over."""
+        """Those of this server; new ones where there are none, or theirs are over.
+
+        What is over of other servers goes then, too: a name may lead to ever new addresses.
+        """
         cookie = self._by_address.get(address)
         if cookie is None or cookie.is_over(now):
-            cookie = self._by_address[address] = Cookie(self._draw(), now)
+            kept = {known: its for known, its in self._by_address.items() if not its.is_over(now)}
+            cookie = Cookie(self._draw(), now)
+            self._by_address = {**kept, address: cookie}
         return cookie
 
     def forget(self) -> None:

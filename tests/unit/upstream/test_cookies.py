@@ -130,6 +130,12 @@ def test_another_cookie_is_drawn_each_day(cookies: Cookies) -> None:
     assert cookies.of("192.0.2.1", LIFETIME).client != cookie.client
 
 
+def test_what_is_over_is_not_kept_for_addresses_that_come_no_more(cookies: Cookies) -> None:
+    for number in range(50):
+        cookies.of(f"192.0.2.{number}", number * LIFETIME / 10)
+    assert len(cookies._by_address) == 10
+
+
 def test_a_server_that_no_longer_sends_its_cookie_is_believed_when_that_is_over(
     cookies: Cookies,
 ) -> None:
