@@ -61,7 +61,8 @@ Configure = Callable[[Path, int, Upstream], list[str]]
 class Server:
     """A program that can be measured.
 
-    `version` is the command that tells its version, `needs` a file without which it cannot run.
+    `version` is the command that tells its version, `needs` a file without which it cannot run;
+    only root can run some.
     """
 
     name: str
@@ -70,11 +71,14 @@ class Server:
     version: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
     needs: Path = Path("/")
+    takes_root: bool = False
 
     @property
     def is_installed(self) -> bool:
         """Whether it can be run here."""
-        return shutil.which(self.program, path=PATH) is not None and self.needs.exists()
+        may_run = not self.takes_root or os.geteuid() == 0
+        found = shutil.which(self.program, path=PATH)
+        return may_run and found is not None and self.needs.exists()
 
     def describe(self) -> str:
         """Its name and version."""
@@ -345,6 +349,7 @@ PEERS = {
             _systemd_resolved,
             ("resolvectl", "--version"),
             needs=_RESOLVED,
+            takes_root=True,
         ),
     )
 }
