@@ -33,7 +33,7 @@ from anchord.model.errors import AnchordError
 from . import quic_inside
 from .ended import PeerError
 from .quic_events import Aside, Cut, Event, Piece, end_in_words
-from .quic_limit import StreamLimit
+from .quic_limit import TOGETHER, StreamLimit
 from .tcp import RECEIVE, socket_address
 
 HANDSHAKE_LIMIT = 3.0
@@ -52,10 +52,6 @@ meanwhile had better not send it as much at once."""
 
 PROBES = 6
 """Times that the estimate of a round trip must also have passed: three probes, doubling."""
-
-SMALL_CROWD = 8
-"""Requests at once that every server is found to take. Knot DNS forgets the whole connection with
-the eleventh, whatever it announces."""
 
 DATAGRAMS = 64
 """Datagrams taken from the socket before anything is sent."""
@@ -118,6 +114,7 @@ class QuicChannel:
         self._owed_since: float | None = None
         self._heard_at = trio.current_time()
         self._last_number = 0
+        self._untold = 0
         self._stream_limit = StreamLimit(self._quic)
         self._backlog: dict[int, bytes] = {}
         self._streams: dict[int, int] = {}
@@ -143,7 +140,7 @@ class QuicChannel:
     def ask(self, data: bytes) -> int:
         """Queues a request, which has a stream of its own; returns its number.
 
-        It leaves with `flush`, as soon as the peer's limit of streams lets it.
+        It leaves with `flush` at the latest, as soon as the peer's limit of streams lets it.
         """
         self._last_number += 1
         self._backlog[self._last_number] = data
@@ -195,15 +192,19 @@ class QuicChannel:
 
     def flush(self) -> None:
         """Sends what is due. An error comes out of `receive`."""
+        self._transmit()
+        if self._owed_since is None and self._is_owed:
+            self._owed_since = trio.current_time()
+        self._alarm.deadline = self._wake_at()
+
+    def _transmit(self) -> None:
+        self._untold = 0
         try:
             for datagram, _ in self._quic.datagrams_to_send(now=trio.current_time()):
                 with contextlib.suppress(BlockingIOError):  # as good as lost
                     self._socket.send(datagram)
         except OSError as error:
             self._error = self._error or error
-        if self._owed_since is None and self._is_owed:
-            self._owed_since = trio.current_time()
-        self._alarm.deadline = self._wake_at()
 
     async def receive(self) -> list[Event]:
         """What has happened next. Loses nothing when cancelled.
@@ -234,6 +235,9 @@ class QuicChannel:
             self._streams[number] = stream_id
             self._numbers[stream_id] = number
             self._quic.send_stream_data(stream_id, self._backlog.pop(number), end_stream=True)
+            self._untold += 1
+            if self._untold >= TOGETHER and self._most_streams < math.inf:
+                self._transmit()
 
     def _return_backlog(self) -> None:
         """Gives back what the peer will never take."""

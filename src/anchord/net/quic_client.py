@@ -24,9 +24,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from .chain import ChainVerifier
 from .identity import TlsError
-from .quic import SMALL_CROWD, QuicChannel
+from .quic import QuicChannel
 from .quic_events import WRONG_PLACE
 from .quic_inside import shown_chain
+from .quic_limit import SMALL_CROWD
 from .race import first_of
 from .tls import RESUMED_FOR
 

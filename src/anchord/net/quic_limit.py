@@ -18,6 +18,15 @@ LAST_STREAMS, LAST_SHARE = 24, 8
 connection: what is asked during a handshake."""
 
 
+SMALL_CROWD = 8
+"""Requests at once that every server is found to take. Knot DNS forgets the whole connection with
+the eleventh, whatever it announces."""
+
+TOGETHER = 4
+"""Requests that leave in one datagram for a server that takes no crowds: Knot DNS answers no more
+for each that comes in, and keeps the rest until the next one."""
+
+
 class StreamLimit:
     """The peer's limit for the requests of one connection."""
 

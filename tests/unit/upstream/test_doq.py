@@ -291,6 +291,24 @@ async def test_a_slow_server_that_acknowledges_is_not_taken_for_gone(
     assert (server.connections, upstream.counters.replays) == (1, 0)
 
 
+def queries_in_each_datagram(server: Any) -> list[list[int]]:
+    """For each connection, how many queries came with each datagram but the last."""
+    counts: list[list[int]] = []
+    receive, heard = server._receive, 0
+
+    def count(data: bytes, address: Any) -> None:
+        nonlocal heard
+        if counts:
+            counts[-1].append(len(server.heard) - heard)
+        if address not in server.clients:
+            counts.append([])
+        heard = len(server.heard)
+        receive(data, address)
+
+    server._receive = count
+    return counts
+
+
 @both
 async def test_a_server_that_forgets_crowds_gets_none_any_more(stage: Stage, scheme: str) -> None:
     in_flight = most = 0
@@ -308,16 +326,19 @@ async def test_a_server_that_forgets_crowds_gets_none_any_more(stage: Stage, sch
         await asked.reply()
 
     server, upstream = await stage.ask(scheme, first(5, answer, forget), count)
+    together = queries_in_each_datagram(server)
     await upstream.exchange(query_for())
     results = await gather(upstream, *[query_for()] * 50)
     assert all(isinstance(one, bytes) for one in results)
-    assert (server.connections, most) == (2, quic.SMALL_CROWD)
+    assert (server.connections, most) == (2, quic_limit.SMALL_CROWD)
+    assert max(together[-1]) == quic_limit.TOGETHER
     await until(lambda: len(upstream._tasks) == 1)  # the one that is forgotten is heard out
     assert upstream.counters.idle.cut is None
 
 
 @pytest.mark.parametrize(
-    ("asked", "most"), [(quic.SMALL_CROWD + 1, quic.SMALL_CROWD), (quic.SMALL_CROWD, math.inf)]
+    ("asked", "most"),
+    [(quic_limit.SMALL_CROWD + 1, quic_limit.SMALL_CROWD), (quic_limit.SMALL_CROWD, math.inf)],
 )
 async def test_a_connection_beside_one_that_is_stuck_with_a_crowd_gets_none(
     stage: Stage, asked: int, most: float
