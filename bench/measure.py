@@ -57,10 +57,11 @@ class Results:
         for measure in self._measures.values():
             name = f"{measure.name}, {measure.absolute}" if measure.absolute else measure.name
             rows.append([name, *map(measure.cell, servers), measure.goal])
-        return "\n".join(_written(rows))
+        return "\n".join(written(rows))
 
 
-def _written(rows: list[list[str]]) -> Iterable[str]:
+def written(rows: list[list[str]]) -> Iterable[str]:
+    """The rows as a table in Markdown, the first one being its head."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
