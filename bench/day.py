@@ -30,7 +30,7 @@ SITES = 300
 EXPONENT = 1.0
 """Of Zipf's law: the second site is asked for half as often as the first."""
 
-LOST = 0.01
+LOST = 0.05
 """The share of queries that may be lost before a server is said to have failed."""
 
 _UNSIGNED_EACH = 5
