@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.booted import DOWN, LINK, UP, asked, is_secure, prepare, prepare_service
-from support.boots import Boot, booted
+from support.boots import MAKE_NEWER, Boot, booted
 
 pytestmark = pytest.mark.long
 
@@ -68,11 +68,14 @@ def test_r3_r4_installed_it_answers_all_programs_and_uninstalled_etc_is_as_it_wa
 
 def test_r17_r18_neither_an_upgrade_nor_a_kill_loses_an_answer(boot: Boot) -> None:
     boot.run("anchord install")
-    loop = (
-        "for i in $(seq 80); do dig +tries=1 +time=5 +short good.lab | tail -n 1; sleep 0.05; done"
-    )
-    boot.run(f"({loop}) >/answers & DEBIAN_FRONTEND=noninteractive dpkg -i /anchord.deb; wait")
-    assert boot.run("sort /answers | uniq -c").split() == ["80", "192.0.2.1"]
+    boot.run(MAKE_NEWER)
+    asks = "dig +tries=1 +time=5 +short good.lab | tail -n 1; sleep 0.05"
+    upgrades = "DEBIAN_FRONTEND=noninteractive dpkg -i /newer.deb; sleep 1; touch /done"
+    boot.run(f"(until [ -e /done ]; do {asks}; done) >/answers & {upgrades}; wait")
+    assert boot.run("dpkg-query -W anchord").endswith("+newer")
+    count, *answers = boot.run("sort /answers | uniq -c").split()
+    assert answers == ["192.0.2.1"]
+    assert int(count) > 20
     boot.run("kill -9 $(systemctl show -p MainPID --value anchord)")
     assert boot.run("dig +tries=1 +time=5 +short good.lab") == "192.0.2.1"
     assert boot.run("systemctl show -p NRestarts --value anchord") == "1"

@@ -5,13 +5,32 @@ from pathlib import Path
 
 import pytest
 
-from support.boots import package
+from anchord import __version__
+from support.boots import MAKE_NEWER, MANIFEST, package, system, within
 
 pytestmark = pytest.mark.long
 
 
 @pytest.mark.parametrize("release", ["bookworm", "trixie"])
-def test_r21_r33_the_package_is_the_same_each_time_and_runs(release: str, folder: Path) -> None:
+def test_r21_r33_in_an_image_it_is_installed_proves_answers_and_goes_without_a_trace(
+    release: str, folder: Path
+) -> None:
+    with system(release, folder) as root:
+        before = within(root, MANIFEST)
+        within(root, "dpkg -i /anchord.deb")
+        assert within(root, "anchord --version") == f"anchord {__version__}"
+        assert within(root, "anchord lab --tour").endswith("answers as they should be.")
+        units = "anchord.service anchord.socket anchord-ipv6.socket anchord-recover.service"
+        assert set(within(root, f"systemctl is-enabled {units}").split()) == {"enabled"}
+        within(root, f"{MAKE_NEWER}; dpkg -i /newer.deb")
+        assert within(root, "dpkg-query -W anchord").endswith("+newer")
+        within(root, "dpkg -r anchord; dpkg -P anchord")
+        assert within(root, MANIFEST) == before
+        assert within(root, "find /usr /var/lib /var/cache /etc -name '*anchord*'") == ""
+
+
+@pytest.mark.parametrize("release", ["bookworm", "trixie"])
+def test_r21_the_package_is_the_same_each_time(release: str, folder: Path) -> None:
     packages = [package(release, epoch=f"{epoch:010}") for epoch in (1, 1)]
     again = subprocess.run(
         ["packaging/deb/build", release, folder],
@@ -29,3 +48,43 @@ def test_r21_lintian_has_neither_errors_nor_warnings(folder: Path) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout
+
+
+ACCOUNTS = "/(passwd|group|shadow|gshadow|subuid|subgid)-?( |$)|.pwd.lock"
+"""A user that came and went leaves these files with the same lines, but written anew."""
+
+OPENRC = f"""
+openrc sysinit >/dev/null
+openrc default >/dev/null
+dpkg -i /anchord.deb
+echo 'nameserver 192.0.2.53' >/etc/resolv.conf
+python3 /upstream.py world &
+until [ -e /etc/anchord/anchord.toml ]; do sleep 0.1; done
+({MANIFEST}) >/before
+cat /etc/passwd /etc/group >/accounts
+find /run /var /usr -name '*anchord*' >/traces
+
+anchord install
+dig good.lab | grep ' ad;'
+grep 'CapEff:.0000000000000400' /proc/$(pgrep -u anchord)/status
+
+kill -9 $(pgrep -u anchord)
+until dig +tries=1 +time=1 good.lab | grep ' ad;'; do sleep 0.1; done
+echo '[nonsense' >>/etc/anchord/anchord.toml
+rc-service anchord reload
+until grep 'the configuration in force stays' /var/log/anchord.log; do sleep 0.1; done
+sed -i '$d' /etc/anchord/anchord.toml
+dig good.lab | grep ' ad;'
+
+anchord uninstall
+({MANIFEST}) >/after
+diff <(grep -vE '{ACCOUNTS}|anchord.toml' /before) <(grep -vE '{ACCOUNTS}|anchord.toml' /after)
+cat /etc/passwd /etc/group | diff /accounts -
+find /run /var /usr -name '*anchord*' | diff /traces -
+echo all is as it was
+"""
+
+
+def test_openrc_runs_it_with_one_capability_and_uninstalled_nothing_is_left(folder: Path) -> None:
+    with system("trixie-openrc", folder) as root:
+        assert within(root, OPENRC).endswith("all is as it was")

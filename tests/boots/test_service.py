@@ -1,10 +1,14 @@
 """The service in booted systems: how much it is allowed, and what it does with that."""
 
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
-from support.boots import Boot
+import support
+from support.booted import LINK, UP, is_secure, start_world
+from support.boots import Boot, booted
 
 pytestmark = pytest.mark.long
 
@@ -75,6 +79,67 @@ def test_r20_it_writes_nowhere_but_in_its_own_folders(boot: Boot) -> None:
     writable = {line.split()[4] for line in mounts if line.split()[5].startswith("rw")}
     assert writable >= set(own.split())
     assert {path.split("/")[1] for path in writable} <= {"var", "tmp", "dev", "proc", "run"}
+
+
+def test_r19_every_encrypted_transport_works_within_these_bounds(boot: Boot) -> None:
+    """MemoryDenyWriteExecute, the filter of system calls and the rest forbid none of it."""
+    shutil.copytree(Path(support.__file__).parent, boot.root / "support")
+    boot.run("systemd-run --unit=encrypted -E PYTHONPATH=/ python3 /encrypted.py")
+    boot.wait("test -e /etc/anchord/authority.pem")
+    for url in (
+        "tls://127.0.0.1:5853",
+        "https://127.0.0.1:5443/dns-query",
+        "quic://127.0.0.1:5853",
+        "h3://127.0.0.1:5444/dns-query",
+    ):
+        upstream = f'[[upstream]]\nurl = "{url}"\nca_file = "/etc/anchord/authority.pem"\n'
+        dnssec = '[dnssec]\ntrust_anchors = "/etc/anchord/lab.ds"\n'
+        (boot.root / "etc/anchord/anchord.toml").write_text(upstream + dnssec)
+        boot.run("systemctl restart anchord; anchord flush")
+        found = boot.run("dig @127.0.0.1 good.lab +tries=3 +time=3")
+        assert re.search(r"flags:.* ad", found), url
+        assert '"answers": ' in boot.run("anchord stats --json")
+    assert boot.run("systemctl show -p MemoryDenyWriteExecute --value anchord") == "yes"
+
+
+def test_r4_without_a_package_uninstall_leaves_nothing_of_the_service(folder: Path) -> None:
+    """An environment below /opt, as the page for Linux has it."""
+    with booted("trixie", folder) as boot:
+        boot.run(LINK)
+        boot.run(UP["trixie"])
+        boot.run("python3 -m venv --without-pip /opt/anchord; dpkg-deb -x /anchord.deb /opt/deb")
+        boot.run(f"mv /opt/deb{LIBRARY}/site-packages/* /opt/anchord/lib/python3*/site-packages/")
+        boot.run("rm -r /opt/deb")
+        program = boot.root / "opt/anchord/bin/anchord"
+        program.write_text(PROGRAM)
+        program.chmod(0o755)
+        boot.run(f"mkdir -p {LIBRARY}; ln -s /opt/anchord/lib/python3*/site-packages {LIBRARY}")
+        start_world(boot)
+        before, found = boot.manifest(), boot.run(TRACES)
+        boot.run("/opt/anchord/bin/anchord install --yes")
+        assert is_secure(boot)
+        assert boot.run("dig +short a.corp.test") == "192.0.2.99"
+        assert exposure(boot) <= 1.1
+        assert "/var/lib/private/anchord" in boot.run(TRACES)
+        boot.run("/opt/anchord/bin/anchord uninstall")
+        assert boot.changes(before) == []
+        assert boot.run(TRACES) == found
+        assert boot.run("systemctl list-units --all --no-legend 'anchord*'") == ""
+        assert boot.run("systemctl --failed --no-legend") == ""
+
+
+PROGRAM = """\
+#!/opt/anchord/bin/python
+import sys
+from anchord.cli.main import main
+sys.exit(main())
+"""
+"""What an installer of wheels writes."""
+
+LIBRARY = "/usr/lib/anchord"
+"""Where the package has its libraries, and the world looks for them."""
+
+TRACES = "find / /run -xdev -name '*anchord*' -not -path '/opt/*' | sort; ls /run"
 
 
 def _in(folders: str) -> str:

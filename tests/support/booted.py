@@ -39,13 +39,18 @@ def prepare(boot: Boot) -> None:
 def prepare_service(boot: Boot) -> None:
     """Installs the package, which asks a world of signed names; and starts the link's server."""
     boot.run("DEBIAN_FRONTEND=noninteractive dpkg -i /anchord.deb")
-    boot.run("systemd-run --unit=world python3 /upstream.py world")
-    boot.run("systemd-run --unit=link ip netns exec net python3 /upstream.py link 192.0.2.53")
     boot.run("ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519 </dev/null")
     boot.run("cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys")
-    boot.wait("test -e /link.log -a -e /etc/anchord/anchord.toml && ss -lnu | grep -q :5300")
+    start_world(boot)
     boot.run("systemctl reload anchord")
     boot.wait("dig @127.0.0.1 good.lab +tries=1 +time=2 | grep -q 'flags:.* ad'")
+
+
+def start_world(boot: Boot) -> None:
+    """The world, with a configuration for it where there is none, and the link's server."""
+    boot.run("systemd-run --unit=world python3 /upstream.py world")
+    boot.run("systemd-run --unit=link ip netns exec net python3 /upstream.py link 192.0.2.53")
+    boot.wait("test -e /link.log -a -e /etc/anchord/anchord.toml && ss -lnu | grep -q :5300")
 
 
 def asked(boot: Boot) -> list[str]:

@@ -36,14 +36,27 @@ PACKAGES = {
     "bookworm-networkmanager": f"{COMMON},dnsmasq-base,network-manager",
     "trixie-dhcpcd": f"{COMMON},dnsmasq-base,ifupdown,dhcpcd-base",
     "trixie-openresolv": f"{COMMON},dnsmasq-base,ifupdown,dhcpcd-base,openresolv",
+    "trixie-openrc": "openrc,iproute2,bind9-dnsutils,procps,python3,debconf",
     "trixie-netplan": f"{COMMON},dnsmasq-base,netplan.io,systemd-resolved",
 }
 """By kind of system: a release, and a word where there are several of it."""
 
 PROGRAMS = ("systemd-nspawn", "debootstrap", "nsenter", "dpkg-deb")
 
-LOG = "journalctl --no-pager -o cat -n 40 -u 'anchord*' -u world -u link"
+LOG = "journalctl --no-pager -o cat -n 40 -u 'anchord*' -u world -u link -u encrypted"
 """Shows what tells most where something has not come about."""
+
+MANIFEST = (
+    "cd /etc && find . -type l -printf '%p %m %U:%G %i %T@ %l\\n' -o -type f "
+    "-printf '%p %m %U:%G %i %T@ ' -exec sh -c 'sha256sum <\"$1\"' _ {} \\; | sort"
+)
+"""Prints a line for each file and link of /etc."""
+
+MAKE_NEWER = (
+    "dpkg-deb -R /anchord.deb /newer && sed -i 's/^Version: .*/&+newer/' /newer/DEBIAN/control"
+    " && dpkg-deb -Zgzip -z1 -b /newer /newer.deb && rm -r /newer"
+)
+"""Makes /newer.deb: the package with a higher version, and nothing else is another."""
 
 START = 60.0
 """Seconds for a boot; it takes two on a quiet machine."""
@@ -82,10 +95,7 @@ class Boot:
 
         Without what the clock of the system's own start writes.
         """
-        return self.run(
-            "cd /etc && find . -type l -printf '%p %m %U:%G %i %T@ %l\\n' -o -type f "
-            "-printf '%p %m %U:%G %i %T@ ' -exec sh -c 'sha256sum <\"$1\"' _ {} \\; | sort"
-        )
+        return self.run(MANIFEST)
 
     def changes(self, before: str) -> list[str]:
         """The lines in which the manifest is another one now."""
@@ -189,14 +199,13 @@ def package(release: str, epoch: str = "") -> Path:
     folder = CACHE / f"packages{epoch}"
     folder.mkdir(parents=True, exist_ok=True)
     env = os.environ | ({"SOURCE_DATE_EPOCH": epoch} if epoch else {})
-    ran = subprocess.run(
-        [TREE / "packaging/deb/build", release, folder],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=env,
-    )
-    return Path(ran.stdout.strip())
+    with TemporaryDirectory(dir=CACHE) as name:  # others may take the one that is there just now
+        ran = subprocess.run(
+            [TREE / "packaging/deb/build", release, name],
+            check=True, stdout=subprocess.PIPE, text=True, env=env,
+        )  # fmt: skip
+        built = Path(ran.stdout.strip())
+        return built.replace(folder / built.name)
 
 
 @contextmanager
@@ -206,7 +215,7 @@ def system(kind: str, folder: Path) -> Iterator[Path]:
     subprocess.run(_overlay(folder, base(kind)), check=True)
     try:
         shutil.copy(package(_release(kind)), root / "anchord.deb")
-        for name in ("upstream", "killed", "reader"):
+        for name in ("upstream", "encrypted", "killed", "reader"):
             shutil.copy(Path(__file__).with_name(f"{name}_in_boot.py"), root / f"{name}.py")
         yield root
     finally:
@@ -232,6 +241,27 @@ def booted(kind: str, folder: Path) -> Iterator[Boot]:
         yield boot
 
 
+def within(root: Path, command: str) -> str:
+    """What a shell command prints in a system that is not started, as where images are made."""
+    ran = subprocess.run(
+        [*_nspawn(root), "--as-pid2", "bash", "-euo", "pipefail", "-c", f"exec 2>&1\n{command}"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,  # what the container's own start has to say is none of it
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, f"{command}: {ran.stdout}{ran.stderr}"
+    return ran.stdout.strip()
+
+
+def _nspawn(root: Path) -> list[str]:
+    return [
+        "systemd-nspawn", "-q", "-D", str(root), "-M", f"anchord-{os.getpid()}",
+        "--register=no", "--keep-unit", "--private-network", "--resolv-conf=off",
+        "--link-journal=no", "--console=pipe",
+    ]  # fmt: skip
+
+
 def _release(kind: str) -> str:
     release, _, _ = kind.partition("-")
     return release
@@ -241,13 +271,8 @@ def _release(kind: str) -> str:
 def _running(root: Path, console: Path) -> Iterator[int]:
     with console.open("wb") as output:
         nspawn = subprocess.Popen(
-            [
-                "systemd-nspawn", "-q", "-D", root, "-b", "-M", f"anchord-{os.getpid()}",
-                "--register=no", "--keep-unit", "--private-network", "--resolv-conf=off",
-                "--link-journal=no", "--console=pipe",
-            ],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-        )  # fmt: skip
+            [*_nspawn(root), "-b"], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
     try:
         leader = _child_of(nspawn)
         yield leader

@@ -219,7 +219,7 @@ TREES: Mapping[str, Callable[[Path], Tree]] = {
 
 
 def manifest(tree: Tree) -> dict[str, tuple[object, ...]]:
-    """Every file, link and folder: bytes, inode, mode, and the time of its last change.
+    """Every file, link and folder: bytes, inode, mode, attributes, the time of its last change.
 
     Of the files that a program of the tree writes anew, the bytes alone.
     """
@@ -236,5 +236,6 @@ def manifest(tree: Tree) -> dict[str, tuple[object, ...]]:
             found[name] = (content,)
         elif name != "calls":
             modified = None if stat.S_ISDIR(seen.st_mode) else seen.st_mtime_ns
-            found[name] = (seen.st_mode, seen.st_ino, modified, content)
+            attributes = tuple(os.listxattr(path, follow_symlinks=False))
+            found[name] = (seen.st_mode, seen.st_ino, modified, attributes, content)
     return found

@@ -5,6 +5,7 @@ python3 /upstream.py link ADDR    a link's own server on ADDR:53, for the names 
                                   what it was asked is in /link.log
 """
 
+import shutil
 import subprocess
 import sys
 import time
@@ -37,6 +38,8 @@ trust_anchors = "/etc/anchord/lab.ds"
 
 def ssh_zones() -> Iterator[Plan]:
     """This system by two names: with the keys of its SSH server in DNS, and with wrong ones."""
+    if shutil.which("ssh-keygen") is None:
+        return
     argv = ["ssh-keygen", "-r", "@"]
     ran = subprocess.run(argv, check=True, capture_output=True, text=True, cwd="/")
     lines = ran.stdout.replace(" IN ", " ").splitlines()
@@ -45,12 +48,13 @@ def ssh_zones() -> Iterator[Plan]:
 
 
 def prepare() -> World:
-    """A world of now, and a configuration for it."""
+    """A world of now, and a configuration for it where there is none."""
     world = World(int(time.time()), plans=(*PLANS, *ssh_zones()))
     folder = Path("/etc/anchord")
     folder.mkdir(exist_ok=True)
-    (folder / "lab.ds").write_text(world.trust_anchors())
-    (folder / "anchord.toml").write_text(CONFIGURATION)
+    if not (folder / "anchord.toml").exists():
+        (folder / "lab.ds").write_text(world.trust_anchors())
+        (folder / "anchord.toml").write_text(CONFIGURATION)
     return world
 
 

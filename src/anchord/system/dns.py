@@ -49,8 +49,9 @@ def plan(
     if backend != "auto":
         decision = Decision(backend, (*decision.reasons, ("chosen", "--backend")))
         _check_choice(facts, backend)
-    if in_place:
-        decision = Decision("file", (*decision.reasons, ("in-place", "yes")))
+    if in_place:  # those who ask systemd-resolved go past that file
+        by = "resolved" if decision.backend == "resolved" else "file"
+        decision = Decision(by, (*decision.reasons, ("in-place", "yes")))
     if decision.backend in {"resolved", "file"}:
         detect.refuse(facts, in_place=in_place)
     steps = _PLANS[decision.backend](machine, facts, addresses)

@@ -12,6 +12,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,8 +22,10 @@ import msgspec
 from anchord.model import names
 from anchord.model.names import ROOT, Name
 
-from . import files, resolv_conf
+from . import files, journal, resolv_conf
+from .errors import SystemRefusal
 from .machine import Machine
+from .plan import Overwrite
 
 _RESOLVED = (
     "org.freedesktop.resolve1",
@@ -294,7 +297,7 @@ def _of_the_original(machine: Machine) -> Iterator[Link]:
     """
     kept = files.kept_name(resolv_conf.PATH)
     path = kept if machine.exists(kept) else resolv_conf.PATH
-    found = resolv_conf.read(machine.text(path))
+    found = resolv_conf.read(_overwritten(machine) or machine.text(path))
     modified = _modified(machine, path) / 1e9
     is_leased = "dhcpcd" in found.comment or any(
         set(found.nameservers) <= set(lease.link.servers) and modified <= lease.expires
@@ -302,6 +305,16 @@ def _of_the_original(machine: Machine) -> Iterator[Link]:
     )
     if not is_leased:
         yield _link(resolv_conf.PATH, found.nameservers, found.search)
+
+
+def _overwritten(machine: Machine) -> str:
+    """A resolv.conf that could not be moved away, and waits in the journal; root alone reads it."""
+    with suppress(SystemRefusal):
+        entry = journal.read(machine, "dns")
+        for step in entry.plan.steps if entry else ():
+            if isinstance(step, Overwrite):
+                return step.original.decode(errors="replace")
+    return ""
 
 
 def _link(name: str, servers: Sequence[str], domains: Sequence[str]) -> Link:

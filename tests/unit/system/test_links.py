@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from anchord.model.names import from_text
-from anchord.system import links
+from anchord.system import detect, dns, journal, links
 from anchord.system.links import Link, servers_for
 from support import trees
 
@@ -134,6 +134,16 @@ def test_the_original_resolv_conf_is_the_last_to_be_asked(tmp_path: Path) -> Non
     tree.resolv_conf.rename(tmp_path / "etc/.resolv.conf.anchord-orig")
     tree.put("/etc/resolv.conf", "nameserver 127.0.0.1\n")
     assert links.links(tree.machine) == (home,)
+
+
+def test_an_original_that_was_written_over_is_read_in_the_journal(tmp_path: Path) -> None:
+    tree = trees.mounted(tmp_path)
+    before = links.links(tree.machine)
+    facts = detect.look(tree.machine)
+    with journal.locked(tree.machine):
+        journal.apply(tree.machine, dns.plan(tree.machine, facts, ("127.0.0.1",), in_place=True))
+    assert links.links(tree.machine) == before
+    assert before[0].domains == (from_text("home.test."),)
 
 
 def test_what_the_network_calls_a_domain_may_be_anything(tmp_path: Path) -> None:
