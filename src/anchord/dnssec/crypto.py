@@ -119,8 +119,6 @@ def _ecdsa(
     scheme = ec.ECDSA(hash_algorithm)
 
     def load(key: bytes) -> Verify:
-        if len(key) != 2 * half:
-            raise ValueError("an ECDSA key of the wrong length")
         public_key = ec.EllipticCurvePublicKey.from_encoded_point(curve, b"\x04" + key)
 
         def verify(signature: bytes, data: bytes) -> bool:

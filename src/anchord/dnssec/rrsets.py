@@ -49,7 +49,7 @@ def judge_rrset(rrset: RRset, response: Response, work: Work) -> Asking[Part]:
                 "but nothing proves that the name itself does not exist"
             )
             flaw = replace(flaw, text=text)
-        return replace(part, status=Status.BOGUS, answer=(rrset,), flaws=(flaw,))
+        return replace(part, status=Status.BOGUS, flaws=(flaw,))
     return with_proof(part, proof)
 
 

@@ -388,6 +388,7 @@ def test_ecdsa_signatures_are_two_numbers_of_full_length(
         encoded,
         good[:-1],
         good + b"\0",
+        good[:half] + b"\0" + good[half:],  # the same numbers
         good[half:] + good[:half],
         zero + good[half:],
         good[:half] + zero,

@@ -163,6 +163,13 @@ def test_a_key_without_the_zone_key_flag_is_no_way_in() -> None:
         assert "has no Zone Key flag" in flaw.text
 
 
+def test_of_several_keys_the_one_that_lacks_the_flag_is_named() -> None:
+    unflagged = with_flags(1)
+    flaw = entry([ds(unflagged), ds(KSK)], unflagged)
+    assert isinstance(flaw, Flaw)
+    assert flaw.text.startswith(f"z.lab.: key {unflagged.key_tag} has no Zone Key flag")
+
+
 def test_another_key_without_the_flag_explains_nothing() -> None:
     flaw = entry([ds(KSK)], replace(ZSK, flags=0))
     assert isinstance(flaw, Flaw)

@@ -59,6 +59,16 @@ def test_after_one_limit_nothing_at_all_is_granted(first: str) -> None:
     assert budget.exhausted == told
 
 
+def test_the_limit_that_was_hit_first_stays_the_reason_and_costs_nobody_more() -> None:
+    query = Budget(LIMITS)
+    step = Budget(LIMITS, payer=query)
+    assert not step.spend_hash(11)
+    for _ in range(4):
+        assert not step.spend_signature()
+    assert step.exhausted == "too much NSEC3 hashing"
+    assert [query.spend_signature() for _ in range(3)] == [True, True, True]
+
+
 def test_a_step_of_a_zone_proof_has_a_smaller_budget_of_its_own() -> None:
     query = Budget(LIMITS)
     step = Budget(LIMITS, payer=query)

@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from anchord.dnssec.anchors import NegativeAnchor
 from anchord.dnssec.asking import AskZone, Work
 from anchord.dnssec.engine import validate
 from anchord.dnssec.limits import Budget, Limits
@@ -80,11 +81,16 @@ def test_data_of_an_unsigned_zone_are_insecure(world: World) -> None:
 
 def test_data_without_signatures_are_bogus_where_the_zone_is_signed(world: World) -> None:
     """systemd-resolved, CVE-2023-7008."""
-    for asked in ("z.lab A", "www.y.lab A", "kid.z.lab A"):
+    for asked, zone in (
+        ("z.lab A", "z.lab."),
+        ("www.y.lab A", "y.lab."),
+        ("kid.z.lab A", "kid.z.lab."),
+    ):
         answer = judge(Upstream(world, {asked: stripped}), asked)
         assert is_all(answer, BOGUS)
         assert codes(answer) == [10]
         assert "signatures were stripped on the way" in texts(answer)
+        assert names.to_text(answer.verdict.chain[-1].zone) == zone
 
 
 def test_a_signature_of_an_unknown_algorithm_downgrades_nothing(world: World) -> None:
@@ -263,6 +269,27 @@ def test_a_ds_set_is_judged_from_above(world: World) -> None:
     assert status(world, "z.lab DNSKEY") is SECURE
 
 
+def test_below_a_negative_anchor_no_zone_above_it_is_asked_whether_it_signed(world: World) -> None:
+    negative = [NegativeAnchor(name("z.lab"), NOW + 100)]
+    for lie in (
+        saying(rrset("z.lab.", "A", EVIL, signatures=[rrsig(rdtypes.A, name("lab"), 2)])),
+        saying(signed_by(zone_in(world, "lab"), rrset("z.lab.", "A", EVIL))),
+    ):
+        upstream = Upstream(world, {"z.lab A": lie})
+        answer = judge(upstream, "z.lab A", context_of(world, negative=negative))
+        assert (answer.verdict.status, codes(answer)) == (INSECURE, [33])
+        assert upstream.asked == ["z.lab. A"]
+
+
+def test_a_ds_set_in_an_answer_to_any_is_the_parents_to_sign(world: World) -> None:
+    kid = zone_in(world, "kid.z.lab")
+    forged = signed_by(kid, rrset("kid.z.lab.", "DS", bytes(36)))
+    lies: dict[str, Lie] = {"kid.z.lab ANY": saying(forged)}
+    assert status(world, "kid.z.lab ANY", lies) is BOGUS
+    lies = {"kid.z.lab ANY": saying(zone_in(world, "z.lab").records[kid.apex, rdtypes.DS])}
+    assert status(world, "kid.z.lab ANY", lies) is SECURE
+
+
 # ------------ Wildcards ------------
 
 
@@ -305,6 +332,7 @@ def test_a_forged_proof_is_the_reason_where_it_is_one(world: World) -> None:
         answer = judge(Upstream(world, {asked: lie}), asked)
         assert answer.verdict.status is BOGUS
         assert codes(answer)[0] == 6
+        assert "does not verify" in texts(answer)
 
 
 def test_a_wildcard_below_too_many_iterations_is_insecure(world: World) -> None:
