@@ -22,10 +22,9 @@ import msgspec
 from anchord.model import names
 from anchord.model.names import ROOT, Name
 
-from . import files, journal, resolv_conf
+from . import files, resolv_conf
 from .errors import SystemRefusal
 from .machine import Machine
-from .plan import Overwrite
 
 _RESOLVED = (
     "org.freedesktop.resolve1",
@@ -309,6 +308,9 @@ def _of_the_original(machine: Machine) -> Iterator[Link]:
 
 def _overwritten(machine: Machine) -> str:
     """A resolv.conf that could not be moved away, and waits in the journal; root alone reads it."""
+    from . import journal  # to start a daemon takes no plan, and plans know of links
+    from .plan import Overwrite
+
     with suppress(SystemRefusal):
         entry = journal.read(machine, "dns")
         for step in entry.plan.steps if entry else ():
