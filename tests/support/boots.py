@@ -38,6 +38,8 @@ PACKAGES = {
     "trixie-openresolv": f"{COMMON},dnsmasq-base,ifupdown,dhcpcd-base,openresolv",
     "trixie-openrc": "openrc,iproute2,bind9-dnsutils,procps,python3,debconf",
     "trixie-netplan": f"{COMMON},dnsmasq-base,netplan.io,systemd-resolved",
+    "noble": f"{COMMON},dnsmasq-base,netplan.io,systemd-resolved",
+    "noble-desktop": f"{COMMON},dnsmasq-base,network-manager,netplan.io,systemd-resolved",
 }
 """By kind of system: a release, and a word where there are several of it."""
 
@@ -146,7 +148,7 @@ ATTEMPTS = 3
 
 @cache
 def base(kind: str) -> Path:
-    """The base root of a kind of system, made if need be. Skips where Debian is out of reach."""
+    """The base root of a kind of system, made if need be. Skips where that is out of reach."""
     release = _release(kind)
     include = f"--include={PACKAGES[kind]}"
     root = CACHE / f"{kind}-{hashlib.sha256(include.encode()).hexdigest()[:8]}"
@@ -158,7 +160,7 @@ def base(kind: str) -> Path:
         fetched = CACHE / "fetched"
         fetched.mkdir(exist_ok=True)
         argv = ["debootstrap", "--variant=minbase", f"--cache-dir={fetched}", include, release]
-        argv += [str(root), _mirror()]
+        argv += [str(root), _mirror(release), *SCRIPTS.get(release, [])]
         for _ in range(ATTEMPTS):
             ran = subprocess.run(
                 argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
@@ -168,20 +170,25 @@ def base(kind: str) -> Path:
         else:
             *_, error = [line for line in ran.stdout.splitlines() if line[:3] in ("E: ", "W: ")]
             if "Failed getting" in error or "download" in error:
-                pytest.skip(f"Debian's archive cannot be had: {error}")
+                pytest.skip(f"the archive of {release} cannot be had: {error}")
             raise AssertionError(ran.stdout)
         (settings / "quick").unlink()
         (root / "done").touch()
     return root
 
 
-def _mirror() -> str:
-    """The one that this machine uses itself."""
-    argv = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Label: Debian"]
+SCRIPTS = {"noble": ["gutsy"]}
+"""What debootstrap goes by where it may be older than the release."""
+
+
+def _mirror(release: str) -> str:
+    """The one that this machine uses itself, where it uses one of that distribution."""
+    label = "Ubuntu" if release == "noble" else "Debian"
+    argv = ["apt-get", "indextargets", "--format", "$(REPO_URI)", f"Label: {label}"]
     ran = subprocess.run(argv, capture_output=True, text=True, check=False)
     mirror = next(iter(ran.stdout.split()), None)
     if mirror is None:
-        pytest.skip("boots need Debian's archive, and apt-get has none: this is no Debian")
+        pytest.skip(f"boots of {release} need {label}'s archive, and apt-get has none here")
     return mirror
 
 
