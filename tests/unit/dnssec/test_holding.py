@@ -236,3 +236,11 @@ def test_the_keys_of_a_zone_that_claims_a_proof_are_thought_to_be_needed(world: 
     request = validate(response, Work(context, Budget(context.limits), NOW)).send(None)
     assert isinstance(request, AskZone)
     assert (request.name, request.is_signer) == (name("lab"), True)
+
+
+def test_a_name_that_nothing_calls_a_zone_is_not_thought_to_be_one(world: World) -> None:
+    context = context_of(world)
+    response = Response(question("unsigned.lab"), 0, (rrset("unsigned.lab.", "A", EVIL),))
+    request = validate(response, Work(context, Budget(context.limits), NOW)).send(None)
+    assert isinstance(request, AskZone)
+    assert (request.name, request.is_signer) == (name("unsigned.lab"), False)

@@ -77,6 +77,7 @@ def test_the_deepest_zone_is_found_and_its_keys_are_proven(world: World) -> None
     for text in ("z.lab", "www.z.lab", "nx.z.lab", "a.nx.z.lab", "b.z.lab", "x.w.z.lab"):
         assert outcome(world, text) == (SECURE, "z.lab.", [])
     trust = find(world, "x.a.b.z.lab")
+    assert not trust.over_limit
     zone = world.zone(name("a.b.z.lab"))
     assert [key.rdata for key in trust.keys] == [key.rdata for key in zone.published]
     assert [names.to_text(link.zone) for link in trust.chain] == [
