@@ -6,11 +6,13 @@ server.
 `ssl.SSLObject` over memory buffers is driven by hand: `trio.SSLStream` cannot resume a session.
 """
 
+import binascii
 import contextlib
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import trio
@@ -143,7 +145,10 @@ class TlsChannel:
 
 
 class ClientContexts:
-    """Makes each TLS context once and only when it is needed: the platform's store takes 50 ms."""
+    """Makes each TLS context once and only when it is needed.
+
+    The platform's store takes 50 ms, and one file a hundredth of a start.
+    """
 
     def __init__(self) -> None:
         self._made: dict[tuple[str, bool, str], ssl.SSLContext] = {}
@@ -180,10 +185,12 @@ class TlsClient:
         self.certificate = b""
         """What the server has shown and proven last, in DER."""
         if identity.ca_file:
-            self._context()  # a file that is missing is told before the first query
+            _look_into(identity.ca_file)  # what is wrong with it is told before the first query
 
     async def open(self, connect: Connect) -> TlsChannel:
         """A connection whose server is the right one. Raises TlsError, OSError, UnreachableError.
+
+        And AnchordError where OpenSSL cannot use the CA file.
 
         Where a certificate is refused, a second connection fetches it, to tell what it is; nothing
         is ever sent on that one.
@@ -203,7 +210,8 @@ class TlsClient:
         session, self._session = self._session, None
         if trio.current_time() - self._proven_at > RESUMED_FOR:
             session = None
-        channel, tls = self._wrap(await connect(), self._context(), session)
+        context = self._context()
+        channel, tls = self._wrap(await connect(), context, session)
         try:
             await self._prove(channel, tls)
         except BaseException:
@@ -309,6 +317,36 @@ def _broken(error: ssl.SSLError) -> str:
     return f"TLS failed ({_words(error)})"
 
 
+def _look_into(ca_file: str) -> None:
+    """Raises AnchordError where there is no certificate in PEM in the file, as far as can be seen.
+
+    OpenSSL reads it when it is needed: that takes a context.
+    """
+    try:
+        certificates = re.findall(_CERTIFICATE, Path(ca_file).read_bytes(), re.DOTALL)
+        for certificate in certificates:
+            binascii.a2b_base64(certificate)
+    except (OSError, ValueError) as error:
+        raise _unusable(ca_file, error) from error
+    if not certificates:
+        raise _unusable(ca_file)
+
+
+def _unusable(ca_file: str, error: Exception | None = None) -> AnchordError:
+    reason = "it holds no certificate in PEM"
+    if not isinstance(error, ssl.SSLError) and isinstance(error, OSError):
+        reason = in_words(error)
+    return AnchordError(
+        f"the CA file cannot be used: {reason}",
+        where=ca_file,
+        remedy="name a PEM file with the certificate of the upstream's CA",
+    )
+
+
+_CERTIFICATE = rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----(.+?)-----END "
+"""A block that OpenSSL takes for a certificate (PEM_read_bio_X509_AUX(3)), and what is in it."""
+
+
 def _make_context(alpn: str, checks_chain: bool, ca_file: str) -> ssl.SSLContext:
     if not checks_chain:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -318,14 +356,7 @@ def _make_context(alpn: str, checks_chain: bool, ca_file: str) -> ssl.SSLContext
         try:
             context = ssl.create_default_context(cafile=ca_file or None)
         except (OSError, ValueError) as error:
-            reason = "it holds no certificate in PEM"
-            if not isinstance(error, ssl.SSLError) and isinstance(error, OSError):
-                reason = in_words(error)
-            raise AnchordError(
-                f"the CA file cannot be used: {reason}",
-                where=ca_file,
-                remedy="name a PEM file with the certificate of the upstream's CA",
-            ) from error
+            raise _unusable(ca_file, error) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
     if alpn:

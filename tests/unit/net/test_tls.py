@@ -428,7 +428,15 @@ async def test_garbage_in_mid_stream_is_an_error_in_words(scene: Scene) -> None:
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [(None, "no such file or directory"), (b"no PEM", "it holds no certificate in PEM")],
+    [
+        (None, "no such file or directory"),
+        (b"no PEM", "it holds no certificate in PEM"),
+        (b"-----BEGIN CERTIFICATE-----\nMIIB", "it holds no certificate in PEM"),
+        (
+            b"-----BEGIN CERTIFICATE-----\nMIIBx\n-----END CERTIFICATE-----\n",
+            "it holds no certificate in PEM",
+        ),
+    ],
 )
 def test_a_ca_file_that_cannot_be_used_is_told_at_once(
     tmp_path: Path, content: bytes | None, told: str
@@ -442,6 +450,17 @@ def test_a_ca_file_that_cannot_be_used_is_told_at_once(
     assert caught.value.where == str(path)
     assert caught.value.exit_status == 2
     assert told in caught.value.problem
+
+
+async def test_what_only_openssl_sees_in_a_ca_file_is_told_when_it_is_needed(
+    scene: Scene, tmp_path: Path
+) -> None:
+    path = tmp_path / "ca.pem"
+    path.write_bytes(b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n")
+    await scene.serve()
+    client = scene.client(ca_file=str(path))
+    with pytest.raises(AnchordError, match="the CA file cannot be used: it holds no certificate"):
+        await client.open(scene.dial)
 
 
 def test_a_context_is_made_once() -> None:
