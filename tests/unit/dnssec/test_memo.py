@@ -45,8 +45,8 @@ def test_octets_cannot_move_from_a_key_into_the_data_that_another_key_signs() ->
             assert genuine != Memo.key(victim, b"", forged + tail + signature + data)
 
 
-def test_a_key_is_long_enough_that_no_two_triples_are_found_for_it() -> None:
-    assert len(KEY) >= 32
+def test_a_key_has_the_256_bits_for_which_no_two_triples_are_found() -> None:
+    assert len(KEY) == 32
 
 
 def test_the_least_recently_used_goes_first() -> None:
