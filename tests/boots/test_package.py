@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from anchord import __version__
-from support.boots import MAKE_NEWER, MANIFEST, package, system, within
+from support.booted import is_secure, prepare
+from support.boots import MAKE_NEWER, MANIFEST, booted, package, system, within
 
 pytestmark = pytest.mark.long
 
@@ -29,22 +30,43 @@ def test_r21_r33_in_an_image_it_is_installed_proves_answers_and_goes_without_a_t
         assert within(root, "find /usr /var/lib /var/cache /etc -name '*anchord*'") == ""
 
 
+def test_r21_what_was_decided_before_is_done_at_once_and_a_purge_takes_all_of_it(
+    folder: Path,
+) -> None:
+    with booted("trixie", folder) as boot:
+        before = boot.manifest()
+        prepare(boot)
+        boot.run("cp -a /etc/anchord /kept; DEBIAN_FRONTEND=noninteractive dpkg -P anchord")
+        assert boot.changes(before) == []
+        boot.run("cp -a /kept /etc/anchord")
+        boot.run("echo 'anchord anchord/takeover boolean true' | debconf-set-selections")
+        boot.run("DEBIAN_FRONTEND=noninteractive dpkg -i /anchord.deb")
+        assert is_secure(boot)
+        assert boot.run("dig +short a.corp.test") == "192.0.2.99"
+        boot.run("DEBIAN_FRONTEND=noninteractive dpkg -P anchord")
+        assert boot.changes(before) == []
+        assert boot.run("find /usr /var /run /etc -name '*anchord*'") == ""
+        boot.wait("getent hosts b.corp.test")
+        assert boot.run("systemctl --failed --no-legend") == ""
+
+
 @pytest.mark.parametrize("release", ["bookworm", "trixie"])
 def test_r21_the_package_is_the_same_each_time(release: str, folder: Path) -> None:
-    packages = [package(release, epoch=f"{epoch:010}") for epoch in (1, 1)]
+    built = package(release, epoch="0000000001")
     again = subprocess.run(
         ["packaging/deb/build", release, folder],
         cwd=Path(__file__).parents[2],
         env={"SOURCE_DATE_EPOCH": "0000000001", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
         stdout=subprocess.PIPE, text=True, check=True,
     )  # fmt: skip
-    assert Path(again.stdout.strip()).read_bytes() == packages[0].read_bytes()
+    assert Path(again.stdout.strip()).read_bytes() == built.read_bytes()
 
 
-def test_r21_lintian_has_neither_errors_nor_warnings(folder: Path) -> None:
+@pytest.mark.parametrize("release", ["bookworm", "trixie"])
+def test_r21_lintian_has_neither_errors_nor_warnings(release: str, folder: Path) -> None:
     assert folder.is_dir()
     ran = subprocess.run(
-        ["lintian", "--allow-root", "--fail-on", "error,warning", package("bookworm")],
+        ["lintian", "--allow-root", "--fail-on", "error,warning", package(release)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout

@@ -103,6 +103,19 @@ def test_r2_a_dry_run_shows_the_plan_and_changes_nothing(daemon: Daemon, tmp_pat
     assert tree.calls == []
 
 
+def test_each_half_can_be_had_alone(daemon: Daemon, tmp_path: Path) -> None:
+    tree = trees.plain(tmp_path)
+    tree.running()
+    tree.put("/usr/lib/systemd/system/anchord.service")
+    for options, expected in (
+        (["--service-only"], ["service"]),
+        (["--dns-only"], ["names", "dns"]),
+        ([], ["service", "names", "dns"]),
+    ):
+        ran = anchord("install", tree, config_of(daemon), "--dry-run", "--json", *options)
+        assert [plan["what"] for plan in json.loads(ran.stdout)["plans"]] == expected
+
+
 def test_r16_a_second_install_changes_nothing(daemon: Daemon, tmp_path: Path) -> None:
     tree = trees.plain(tmp_path)
     anchord("install", tree, config_of(daemon), "--dns-only")
