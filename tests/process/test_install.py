@@ -298,6 +298,22 @@ def test_r30_status_tells_of_a_resolv_conf_that_somebody_has_written(
     assert "names 192.0.2.66 and not anchord alone" in ran.stdout
 
 
+def test_r9_a_record_that_a_start_of_the_system_took_is_made_again(
+    daemon: Daemon, tmp_path: Path
+) -> None:
+    tree = trees.debian_resolvconf(tmp_path)
+    anchord("install", tree, config_of(daemon), "--dns-only")
+    record = tree.machine.path(f"/run/resolvconf/interface/{dns.RECORD}")
+    record.unlink()
+    ran = anchord("status", tree, config_of(daemon))
+    assert f"/run/resolvconf/interface/{dns.RECORD} is gone: sudo anchord install" in ran.stdout
+    ran = anchord("install", tree, config_of(daemon), "--reapply")
+    assert (ran.status, ran.stderr) == (0, "")
+    assert ran.stdout == f"/run/resolvconf/interface/{dns.RECORD} is there again\n"
+    assert f"nameserver {HOST}\n" in record.read_text()
+    assert anchord("install", tree, config_of(daemon), "--reapply").stdout == ""
+
+
 def test_r30_what_somebody_has_written_is_taken_back_and_is_theirs_in_the_end(
     daemon: Daemon, tmp_path: Path
 ) -> None:

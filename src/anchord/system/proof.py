@@ -81,20 +81,28 @@ def through_system(
     return proofs
 
 
-def replies(addresses: Sequence[HostAndPort]) -> None:
-    """Sees that something of ours replies at each address. Raises NotProvenError.
+def replies(addresses: Sequence[HostAndPort], *, patience: float = 0.0) -> None:
+    """Sees something of ours reply at each address within the seconds. Raises NotProvenError.
 
     The name is one that is answered here: whether the network is there does not matter.
     """
     question = Question(names.from_text("localhost."), rdtypes.A)
+    deadline = time.monotonic() + patience
     for address in addresses:
-        query = secrets.token_bytes(2) + write_query(question)[2:]
-        try:
-            read_response(_over_udp(address, query), question)
-        except (OSError, FormError) as error:
-            raise NotProvenError(
-                str(error) or "no reply", where=f"{address[0]}:{address[1]}/udp"
-            ) from None
+        while failure := _no_reply(address, question):
+            if time.monotonic() > deadline:
+                raise NotProvenError(failure, where=f"{address[0]}:{address[1]}/udp")
+            time.sleep(_AGAIN)
+
+
+def _no_reply(address: HostAndPort, question: Question) -> str:
+    """Why there was none; empty where there was one."""
+    query = secrets.token_bytes(2) + write_query(question)[2:]
+    try:
+        read_response(_over_udp(address, query), question)
+    except (OSError, FormError) as error:
+        return str(error) or "no reply"
+    return ""
 
 
 def ask(address: HostAndPort, zone: Name, *, tcp: bool) -> int:

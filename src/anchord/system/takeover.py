@@ -192,7 +192,7 @@ def reapply(machine: Machine, request: Request) -> Report:
             report.notes.append(f"{step.path} had been written by somebody else, and is ours again")
             report.changed = True
         if record := _lost_record(machine):
-            proof.replies(request.reachable)
+            proof.replies(request.reachable, patience=proof.START_TIME)
             record.do(machine)
             report.notes.append(f"{record.file} is there again")
             report.changed = True
