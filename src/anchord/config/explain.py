@@ -5,8 +5,8 @@ import typing
 
 import msgspec
 
+from .errors import KeyPath
 from .schema import Config
-from .where import Path
 
 _WORDS = {
     "str": "a text in quotes",
@@ -22,7 +22,7 @@ _WORDS = {
 """msgspec's words for the types of a value."""
 
 
-def validation_error(error: msgspec.ValidationError) -> tuple[Path, str, str]:
+def validation_error(error: msgspec.ValidationError) -> tuple[KeyPath, str, str]:
     """The path of the key, what is wrong with it, and what to do (perhaps nothing more)."""
     text = str(error)
     placed = re.fullmatch(r"(.*) - at `\$([^`]*)`", text, re.DOTALL)
@@ -52,14 +52,14 @@ def found(value: object) -> str:
     return _WORDS[kinds.get(type(value), "datetime")]
 
 
-def _path(place: str) -> Path:
+def _path(place: str) -> KeyPath:
     """`.upstream[1].url` as a path."""
     return tuple(
         int(number) if number else name for name, number in re.findall(r"\.(\w+)|\[(\d+)\]", place)
     )
 
 
-def _known_keys(table: Path, key: str) -> str:
+def _known_keys(table: KeyPath, key: str) -> str:
     kind = _type_at(table)
     assert isinstance(kind, type)
     assert issubclass(kind, msgspec.Struct)
@@ -71,7 +71,7 @@ def _known_keys(table: Path, key: str) -> str:
     return f"known here are {', '.join(known)}"
 
 
-def _type_at(path: Path) -> object:
+def _type_at(path: KeyPath) -> object:
     """The type of the schema at `path`."""
     kind: object = Config
     for part in path:

@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from . import explain, rules, where
-from .errors import ConfigError
+from . import rules
+from .errors import ConfigError, KeyPath
 from .schema import DEFAULT_UPSTREAMS, Config, Upstream
 from .units import FilePath, SocketAddress, Written
 
@@ -53,6 +53,8 @@ def load(
     try:
         config = msgspec.convert(source.document, Config, dec_hook=source.read_unit)
     except msgspec.ValidationError as error:
+        from . import explain  # nobody loads what explains faults where there are none
+
         raise source.error(*explain.validation_error(error)) from None
     if listen:
         dns = tuple(_listen_option(text) for text in listen)
@@ -126,20 +128,24 @@ class _Source(msgspec.Struct, frozen=True):
     def read_unit(self, kind: type[Written], value: object) -> object:
         """The value of a key that has a notation of its own. Raises TypeError, ValueError."""
         if not isinstance(value, str):
-            raise TypeError(f"expected a text in quotes, found {explain.found(value)}")
+            from .explain import found
+
+            raise TypeError(f"expected a text in quotes, found {found(value)}")
         written = kind.parse(value)
         if isinstance(written, FilePath) and self.file:
             return written.below(self.file.absolute().parent)
         return written
 
-    def error(self, path: where.Path, problem: str, remedy: str) -> ConfigError:
+    def error(self, path: KeyPath, problem: str, remedy: str) -> ConfigError:
         """What is wrong with the key at `path`."""
         return ConfigError(problem, where=self.place(path), remedy=remedy)
 
-    def place(self, path: where.Path) -> str:
+    def place(self, path: KeyPath) -> str:
         """File, line and key; or the option of the command line."""
         if self.listen_option and path[:2] == ("listen", "dns"):
             return "--listen"
+        from . import where
+
         key = where.to_text(path)
         return f"{self.file}:{where.closest_line(self.text, path)}: {key}" if self.file else key
 

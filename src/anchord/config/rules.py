@@ -10,6 +10,7 @@ from anchord.model import names
 from anchord.model.errors import AnchordError
 from anchord.upstream import url
 
+from .errors import KeyPath
 from .schema import (
     LONGEST_STALE,
     LONGEST_TIMEOUT,
@@ -20,18 +21,17 @@ from .schema import (
     Upstream,
     Zone,
 )
-from .where import Path
 
 
 class Fault(msgspec.Struct, frozen=True):
     """A rule that the key at `path` breaks: what is wrong, and what to do."""
 
-    path: Path
+    path: KeyPath
     problem: str
     remedy: str
 
 
-NOT_BUILT: dict[Path, object] = {
+NOT_BUILT: dict[KeyPath, object] = {
     ("listen", "tls"): [],
     ("listen", "https"): [],
     ("listen", "quic"): [],
@@ -67,7 +67,7 @@ def faults(config: Config) -> Iterator[Fault]:
     yield from _path_faults(config)
 
 
-def warnings(config: Config, document: dict[str, object]) -> Iterator[tuple[Path, str]]:
+def warnings(config: Config, document: dict[str, object]) -> Iterator[tuple[KeyPath, str]]:
     """What works, but not as somebody may think; `document` is the file as TOML reads it."""
     for path, in_effect in NOT_BUILT.items():
         table = document.get(str(path[0]))
@@ -120,7 +120,7 @@ def _upstream_faults(config: Config) -> Iterator[Fault]:
         yield from url_faults(path, upstream, config.forward)
 
 
-def url_faults(path: Path, upstream: Upstream, policy: Forward | Zone) -> Iterator[Fault]:
+def url_faults(path: KeyPath, upstream: Upstream, policy: Forward | Zone) -> Iterator[Fault]:
     """What is wrong with an upstream under the policy that it would be used with."""
     try:
         endpoint = url.parse(upstream.url, pins=upstream.pins, ca_file=upstream.ca_file)

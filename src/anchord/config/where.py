@@ -2,25 +2,23 @@
 
 `tomllib` tells nothing about lines, so the file is walked once more for the sake of an error or a
 warning. The text is one that `tomllib` has accepted: nothing is checked here a second time, and a
-text that is not TOML gives nonsense. A path is the keys and positions from the root:
-`("upstream", 1, "url")`. Tables, keys and the items of lists all have one.
+text that is not TOML gives nonsense. Tables, keys and the items of lists all have a path.
 """
 
 import re
 import tomllib
-from typing import TypeAlias
 
-Path: TypeAlias = tuple[str | int, ...]
+from .errors import KeyPath
 
 
-def lines(text: str) -> dict[Path, int]:
+def lines(text: str) -> dict[KeyPath, int]:
     """The line, from 1, of each table, key and item of the TOML file `text`."""
     scanner = _Scanner(text.replace("\r\n", "\n"))
     scanner.document()
     return scanner.lines
 
 
-def closest_line(text: str, path: Path) -> int:
+def closest_line(text: str, path: KeyPath) -> int:
     """The line of `path`, or that of the deepest part of it that the file has; else 1."""
     found = lines(text)
     while path and path not in found:
@@ -28,7 +26,7 @@ def closest_line(text: str, path: Path) -> int:
     return found.get(path, 1)
 
 
-def to_text(path: Path) -> str:
+def to_text(path: KeyPath) -> str:
     """The path as people write it: `upstream[1].url`."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return "".join(parts).removeprefix(".")
@@ -52,13 +50,13 @@ class _Scanner:
     def __init__(self, text: str) -> None:
         self.text = text
         self.position = 0
-        self.lines: dict[Path, int] = {}
-        self._lengths: dict[Path, int] = {}
+        self.lines: dict[KeyPath, int] = {}
+        self._lengths: dict[KeyPath, int] = {}
         """How many tables each array of tables has so far."""
 
     def document(self) -> None:
         """The whole file: headers of tables, and pairs that belong to the last header."""
-        table: Path = ()
+        table: KeyPath = ()
         while self._skip_blank() < len(self.text):
             if self._take("[["):
                 array = self._inside_last_tables(self._keys(), also_the_last=False)
@@ -73,9 +71,9 @@ class _Scanner:
             else:
                 self._pair(table)
 
-    def _inside_last_tables(self, keys: list[str], *, also_the_last: bool) -> Path:
+    def _inside_last_tables(self, keys: list[str], *, also_the_last: bool) -> KeyPath:
         """The path of a header: the name of an array of tables means the last of its tables."""
-        path: Path = ()
+        path: KeyPath = ()
         line = self._line()
         for number, key in enumerate(keys, start=1):
             path = (*path, key)
@@ -84,7 +82,7 @@ class _Scanner:
                 path = (*path, self._lengths[path] - 1)
         return path
 
-    def _pair(self, table: Path) -> None:
+    def _pair(self, table: KeyPath) -> None:
         path = table
         line = self._line()
         for key in self._keys():
@@ -113,7 +111,7 @@ class _Scanner:
         key: str = tomllib.loads(f"key = {quoted}")["key"]
         return key
 
-    def _value(self, path: Path) -> None:
+    def _value(self, path: KeyPath) -> None:
         self._skip_blank()
         if self._take("["):
             self._items(path)
@@ -128,7 +126,7 @@ class _Scanner:
             assert bare is not None
             self.position = bare.end()
 
-    def _items(self, path: Path) -> None:
+    def _items(self, path: KeyPath) -> None:
         number = 0
         while not self._take("]"):
             self._note((*path, number))
@@ -154,7 +152,7 @@ class _Scanner:
         self.position += len(token)
         return True
 
-    def _note(self, path: Path) -> None:
+    def _note(self, path: KeyPath) -> None:
         self.lines[path] = self._line()
 
     def _line(self) -> int:

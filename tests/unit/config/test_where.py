@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anchord.config import where
+from anchord.config.errors import KeyPath
 
 
 @st.composite
@@ -68,7 +69,7 @@ def toml_files(draw: st.DrawFn) -> str:
     return draw(st.sampled_from(["\n", "\r\n"])).join(lines)
 
 
-def walk(value: object, path: where.Path = ()) -> Iterator[tuple[where.Path, object]]:
+def walk(value: object, path: KeyPath = ()) -> Iterator[tuple[where.Path, object]]:
     if path:
         yield path, value
     if isinstance(value, dict):
