@@ -69,7 +69,7 @@ def toml_files(draw: st.DrawFn) -> str:
     return draw(st.sampled_from(["\n", "\r\n"])).join(lines)
 
 
-def walk(value: object, path: KeyPath = ()) -> Iterator[tuple[where.Path, object]]:
+def walk(value: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, object]]:
     if path:
         yield path, value
     if isinstance(value, dict):
