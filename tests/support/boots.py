@@ -34,6 +34,8 @@ PACKAGES = {
     "bookworm-dhclient": f"{COMMON},dnsmasq-base,ifupdown,isc-dhcp-client",
     "bookworm-resolvconf": f"{COMMON},dnsmasq-base,ifupdown,isc-dhcp-client,resolvconf",
     "bookworm-networkmanager": f"{COMMON},dnsmasq-base,network-manager",
+    "bookworm-dhcpcd": f"{COMMON},dnsmasq-base,ifupdown,dhcpcd-base",
+    "trixie-networkmanager": f"{COMMON},dnsmasq-base,network-manager",
     "trixie-dhcpcd": f"{COMMON},dnsmasq-base,ifupdown,dhcpcd-base",
     "trixie-openresolv": f"{COMMON},dnsmasq-base,ifupdown,dhcpcd-base,openresolv",
     "trixie-openrc": "openrc,iproute2,bind9-dnsutils,procps,python3,debconf",
