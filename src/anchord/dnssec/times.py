@@ -13,7 +13,7 @@ def is_before(one: int, other: int) -> bool:
 
 
 def until(time: int, now: int) -> int:
-    """Seconds from `now` to `time`, which does not lie before it."""
+    """Seconds from `now` to `time`; more than half of all that there are where it lies before."""
     return (time - now) % _WHOLE
 
 
