@@ -107,11 +107,10 @@ def unsupported_anchors(supported: Supported, anchors: TrustAnchors) -> list[Nam
 
 
 def _works(algorithm: int) -> bool:
-    vector = _VECTORS.get(algorithm)
     try:
-        if vector is None:
-            return algorithm == alg.MLDSA44 and _has_mldsa()
-        key, signature = map(base64.b64decode, vector)
+        if algorithm == alg.MLDSA44:
+            return _has_mldsa()
+        key, signature = map(base64.b64decode, _VECTORS[algorithm])
         return load_key(algorithm, key)(signature, MESSAGE)
     except (UnsupportedKeyError, MalformedKeyError):
         return False
@@ -125,6 +124,6 @@ def _has_mldsa() -> bool:
 
 def _digests(digest_type: int) -> bool:
     try:
-        return len(digest(digest_type, MESSAGE)) > 0
+        return bool(digest(digest_type, MESSAGE))
     except ValueError:  # a policy forbids it
         return False

@@ -107,6 +107,8 @@ def test_anchors_that_nothing_supports_are_named() -> None:
     found = Supported()
     several = anchors((".", 8, 2), ("a.", 100, 2), ("b.", 8, 100), ("c.", 13, 4))
     assert probe.unsupported_anchors(found, several) == [name("a."), name("b.")]
+    one_of_two = TrustAnchors([Anchor(ROOT, (Ds(1, 100, 2, b""), Ds(2, 8, 2, b"")))])
+    assert probe.unsupported_anchors(found, one_of_two) == []
 
 
 def test_algorithms_and_digests_have_names() -> None:
