@@ -6,7 +6,7 @@
 Conditions become true or false, comparisons and operators others, numbers larger by one; operands,
 named arguments, bounds and statements are left out; results become None. Texts, annotations and
 asserts are let alone. Each mutant meets the module's own tests and then those of its whole room, in
-a fork of this process; nothing is written to disk. One that runs out of CPU time was noticed, too.
+a fork of this process, and in memory only. One that runs out of CPU time has been noticed, too.
 
 Printed is what survives: it wants a test, or it is not needed, or both forms mean the same.
 """
