@@ -10,6 +10,7 @@ from anchord.wire.options import (
     LONGEST_TEXT_READ,
     MOST_EDES_READ,
     asks_for_keepalive,
+    first_option,
     keepalive,
     padding,
     read_edes,
@@ -31,6 +32,14 @@ def test_an_option_that_is_cut_short_is_a_form_error(cut: int) -> None:
     wire = write_option(10, b"cookie")
     with pytest.raises(FormError, match="an EDNS option ends too early"):
         list(read_options(wire[:-cut]))
+
+
+def test_of_several_options_with_one_code_the_first_counts() -> None:
+    wire = write_option(12, b"") + write_option(10, b"one") + write_option(10, b"two")
+    assert [first_option(wire, code) for code in (10, 12, 11)] == [b"one", b"", None]
+    assert first_option(wire[:-1], 10) == b"one"
+    assert first_option(wire[:-1], 11) is None
+    assert first_option(wire[:2], 12) is None
 
 
 @pytest.mark.parametrize("length", range(100, 232))
