@@ -26,7 +26,7 @@ from anchord.upstream.build import build_upstreams
 from anchord.upstream.pool import BELOW_THE_CUT
 from anchord.wire.query import write_query
 
-from . import plain
+from . import machine, plain
 from .distance import Distance
 from .encrypted import READY, forwarder
 
@@ -64,7 +64,8 @@ class Place(NamedTuple):
 class Sample:
     """What one client needed in one round: seconds, and answers per second.
 
-    Empty is what a client cannot do. `handshakes` were made for so many `queries`.
+    Empty is what a client cannot do. `cpu` is the time that it has spent on an answer of the crowd.
+    `handshakes` were made for so many `queries`.
     """
 
     new: list[float] = field(default_factory=list)
@@ -73,6 +74,7 @@ class Sample:
     moved: list[float] = field(default_factory=list)
     following: list[float] = field(default_factory=list)
     per_second: float = 0.0
+    cpu: float = 0.0
     handshakes: int = 0
     queries: int = 0
 
@@ -110,7 +112,9 @@ async def _anchord(place: Place) -> Sample:
         counters = upstream.counters
         handshakes, queries = counters.handshakes, counters.queries
         sample.following = [await _timed(upstream, query) for _ in range(NEXT)]
+        spent = time.process_time()
         sample.per_second = CROWD / await _crowd(upstream, query, CROWD)
+        sample.cpu = (time.process_time() - spent) / CROWD
         sample.handshakes = counters.handshakes - handshakes
         sample.queries = counters.queries - queries
         for each in (upstream, early):
@@ -200,7 +204,7 @@ def library(place: Place) -> Sample:
             sample.moved += _following(ask, 1)
     sample.following = _following(ask, NEXT)
     close()
-    sample.per_second = CROWD / _crowd_in_threads(opener)
+    _crowd_in_threads(opener, sample)
     return sample
 
 
@@ -213,7 +217,7 @@ def _following(ask: Callable[[], object], count: int) -> list[float]:
     return times
 
 
-def _crowd_in_threads(opener: Callable[[], Callable[[], plain.Connected]]) -> float:
+def _crowd_in_threads(opener: Callable[[], Callable[[], plain.Connected]], sample: Sample) -> None:
     started = threading.Barrier(IN_FLIGHT + 1)
 
     def work() -> None:
@@ -227,10 +231,11 @@ def _crowd_in_threads(opener: Callable[[], Callable[[], plain.Connected]]) -> fl
     with ThreadPoolExecutor(IN_FLIGHT) as pool:
         done = [pool.submit(work) for _ in range(IN_FLIGHT)]
         started.wait()
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), time.process_time()
         for one in done:
             one.result()
-        return time.perf_counter() - began
+        sample.per_second = CROWD / (time.perf_counter() - began)
+        sample.cpu = (time.process_time() - spent) / CROWD
 
 
 # ------------ Forwarders ------------
@@ -258,7 +263,9 @@ def _forwarding(program: str, place: Place) -> Sample:
         if place.distance is not None:
             place.distance.connections()
         sample.following = _following(ask, NEXT)
+        spent = machine.cpu_seconds(ask.pid)
         sample.per_second = CROWD / ask.crowd(CROWD)
+        sample.cpu = (machine.cpu_seconds(ask.pid) - spent) / CROWD
         if place.distance is not None:
             sample.handshakes, sample.queries = place.distance.connections(), NEXT + CROWD
     return sample
@@ -267,12 +274,12 @@ def _forwarding(program: str, place: Place) -> Sample:
 @contextmanager
 def _forwarder(program: str, place: Place) -> Iterator["_Asked"]:
     with (
-        forwarder(program, place.scheme, place.port, place.folder) as port,
+        forwarder(program, place.scheme, place.port, place.folder) as (port, pid),
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
     ):
         sock.settimeout(PATIENCE)
         sock.connect(("127.0.0.1", port))
-        asked = _Asked(sock)
+        asked = _Asked(sock, pid)
         asked.question(READY)
         sock.recv(4096)
         yield asked
@@ -281,7 +288,8 @@ def _forwarder(program: str, place: Place) -> Iterator["_Asked"]:
 class _Asked:
     """A forwarder that is asked for another name each time. Calling it asks once."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, pid: int) -> None:
+        self.pid = pid
         self._sock = sock
         self._count = 0
 

@@ -165,8 +165,8 @@ FORWARDERS = {"tls": ("Unbound", "dnsdist"), "https": ("dnsdist",)}
 
 
 @contextmanager
-def forwarder(program: str, scheme: str, port: int, folder: Path) -> Iterator[int]:
-    """Runs one that has not asked anything yet; its own port, for UDP."""
+def forwarder(program: str, scheme: str, port: int, folder: Path) -> Iterator[tuple[int, int]]:
+    """Runs one that has not asked anything yet; its own port, for UDP, and its process."""
     (plain,) = _free_ports(1)
     path = ', dohPath="/dns-query"' if scheme == "https" else ""
     text = _UNBOUND_ASKS if program == "Unbound" else _DNSDIST_ASKS
@@ -185,16 +185,16 @@ def forwarder(program: str, scheme: str, port: int, folder: Path) -> Iterator[in
         if program == "Unbound"
         else ("dnsdist", "--supervised", "--disable-syslog", "-C", "forwarder.conf")
     )
-    with _running(folder, machine.LOAD_CORE, *command):
+    with _running(folder, machine.LOAD_CORE, *command) as pid:
         _wait_for(plain)
-        yield plain
+        yield plain, pid
 
 
 # ------------ Processes and ports ------------
 
 
 @contextmanager
-def _running(folder: Path, core: int, program: str, *arguments: str) -> Iterator[None]:
+def _running(folder: Path, core: int, program: str, *arguments: str) -> Iterator[int]:
     found = shutil.which(program, path=PATH)
     if found is None:
         raise SystemExit(f"bench.transports: {program} is not installed")
@@ -207,7 +207,7 @@ def _running(folder: Path, core: int, program: str, *arguments: str) -> Iterator
             cwd=folder,
         )
     try:
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait()

@@ -10,6 +10,7 @@ ratios to the library in the same round: what the machine does otherwise moves b
   after a move      the next question where datagrams come from another port than before
   next              one question after another over a connection that stands
   100 in flight     so many questions at a time; a library has a thread and a connection for each
+  CPU               what the client spent on each of these
   handshakes        for 1,000 questions, the first hundreds aside, by which a server's limits are
                     learnt
 
@@ -116,6 +117,7 @@ _HEAD = (
     "next p50",
     "next p99",
     "100 in flight",
+    "CPU",
     "handshakes",
 )
 
@@ -127,6 +129,7 @@ _MEASURES: Sequence[Callable[[Sample], float]] = (
     lambda sample: percentile(sample.following, 0.5) * 1000,
     lambda sample: percentile(sample.following, 0.99) * 1000,
     lambda sample: sample.per_second,
+    lambda sample: sample.cpu * 1000,
 )
 """Milliseconds, and answers per second; 0 where a client cannot do it."""
 
@@ -140,20 +143,22 @@ def _median(seconds: list[float]) -> float:
 def _block(title: str, samples: dict[str, list[Sample]]) -> list[list[str]]:
     """The library's own values, and the ratios to them of everybody else."""
     basis = [[measure(sample) for measure in _MEASURES] for sample in samples[BASIS]]
+    cells = [_value(statistics.median(values)) for values in zip(*basis, strict=True)]
     for values in basis:  # the best that a library can do instead
         values[_RESUMED] = values[_RESUMED] or values[_NEW]
         values[_EARLY] = values[_EARLY] or values[_RESUMED]
-    cells = []
-    for number, measure in enumerate(_MEASURES):
-        can = any(map(measure, samples[BASIS]))
-        value = statistics.median(values[number] for values in basis)
-        cells.append(f"{value:,.0f}" if value >= 100 else f"{value:.2f}" if can else "-")
     rows = [[title, "library: ms, per s", *cells, "-"]]
     for client, own in samples.items():
         if client != BASIS:
             cells = [_ratio(number, own, basis) for number in range(len(_MEASURES))]
             rows.append(["", client, *cells, _handshakes(own)])
     return rows
+
+
+def _value(value: float) -> str:
+    if not value:
+        return "-"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
 def _ratio(number: int, samples: list[Sample], basis: list[list[float]]) -> str:
@@ -166,9 +171,8 @@ def _ratio(number: int, samples: list[Sample], basis: list[list[float]]) -> str:
 
 def _handshakes(samples: list[Sample]) -> str:
     queries = sum(sample.queries for sample in samples)
-    return (
-        f"{sum(sample.handshakes for sample in samples) / queries * 1000:.1f}" if queries else "-"
-    )
+    handshakes = sum(sample.handshakes for sample in samples)
+    return f"{handshakes / queries * 1000:.1f}" if queries else "-"
 
 
 if __name__ == "__main__":
