@@ -11,7 +11,7 @@ pytestmark = pytest.mark.long
 
 
 @pytest.mark.parametrize("release", ["bookworm", "trixie"])
-def test_r3_r4_after_a_reboot_it_is_the_resolver_and_gives_back_what_was_before(
+def test_r3_after_a_reboot_it_is_the_resolver_and_gives_back_what_was_before(
     release: str, folder: Path
 ) -> None:
     with system(release, folder) as root:

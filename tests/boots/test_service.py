@@ -63,6 +63,9 @@ def test_r19_with_the_drop_in_it_binds_its_ports_itself_and_is_little_exposed(bo
     assert capabilities(boot) == {NET_BIND_SERVICE}
     boot.run("systemctl restart anchord")
     assert boot.run("dig @127.0.0.2 +short good.lab +tries=3 +time=2") == "192.0.2.1"
+    boot.run("DEBIAN_FRONTEND=noninteractive dpkg -i /anchord.deb")  # it stays so
+    assert boot.status("systemctl is-active anchord.socket anchord-ipv6.socket") != 0
+    assert boot.run("dig @127.0.0.2 +short good.lab +tries=3 +time=2") == "192.0.2.1"
 
 
 def test_r20_it_writes_nowhere_but_in_its_own_folders(boot: Boot) -> None:
