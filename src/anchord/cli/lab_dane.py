@@ -23,6 +23,10 @@ from .terminal import Colour, paint
 LIMITS = Limits(connect=2.0, reply=2.0, address=4.0)
 """Seconds: on loopback, what takes longer hangs."""
 
+AT_ONCE = 16
+"""Services that are checked side by side. Servers, resolver and checks are one process here: all at
+once would wait for each other longer than the limits, where the machine has much else to do."""
+
 POLICY_COLOURS = {
     Policy.DANE_ONLY: Colour.GREEN,
     Policy.DANE: Colour.YELLOW,
@@ -49,18 +53,21 @@ async def tour(resolver: Resolves, services: Running, ca_file: str) -> bool:
     checker = Checker(resolver, load_roots(ca_file), Prober(LIMITS))
     results: dict[str, CheckResult] = {}
     domains: dict[str, MailResult] = {}
+    places = trio.CapacityLimiter(AT_ONCE)
 
     async def check(one: Scenario) -> None:
         service = Service(host_from_text(one.full_name), services.ports[one.host])
         request = Request(service, one.starttls, is_mail=one.starttls == "smtp")
-        results[one.host] = await checker.check(request)
+        async with places:
+            results[one.host] = await checker.check(request)
 
     async def check_mail(one: MailDomain) -> None:
         domain = host_from_text(one.full_name)
         sts_port = services.sts_ports.get(one.name, mta_sts.PORT)
-        domains[one.name] = await check_domain(
-            checker, domain, port=services.ports[one.name], sts_port=sts_port
-        )
+        async with places:
+            domains[one.name] = await check_domain(
+                checker, domain, port=services.ports[one.name], sts_port=sts_port
+            )
 
     async with trio.open_nursery() as nursery:
         for scenario in SCENARIOS:
