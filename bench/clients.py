@@ -40,7 +40,7 @@ PAUSE = 2 * IDLE
 """Seconds before each new connection, of whatever kind: what has slept is slower to wake."""
 
 MIGRATES = "quic"
-"""Over what a server follows its clients to other ports: Debian 13's Caddy does not."""
+"""Over what a server follows a client however often it moves: Debian 13's Caddy does thrice."""
 
 PATIENCE = 5.0
 """Seconds for an answer of a forwarder."""
