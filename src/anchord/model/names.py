@@ -5,7 +5,6 @@ a name is in lower case (`lower`); where the spelling matters it is kept beside 
 octets are at most 63, below the letters, so that lower-casing the whole wire form is safe.
 """
 
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -58,12 +57,17 @@ def parent(name: Name) -> Name:
     return name[name[0] + 1 :] or ROOT
 
 
-def ancestors(name: Name) -> Iterator[Name]:
-    """The name itself, its parent, and so on, up to the root."""
-    yield name
+@lru_cache(maxsize=64)
+def ancestors(name: Name) -> tuple[Name, ...]:
+    """The name itself, its parent, and so on, up to the root.
+
+    They are kept for the names of the moment: a question asks for those of its own name six times.
+    """
+    found = [name]
     while name != ROOT:
         name = name[name[0] + 1 :]
-        yield name
+        found.append(name)
+    return tuple(found)
 
 
 def suffix(name: Name, count: int) -> Name:
