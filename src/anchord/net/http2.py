@@ -294,8 +294,19 @@ class _Gate:
 
 
 def _started() -> H2Connection:
-    """A connection that has said hello: no pushes, and room for whole answers."""
-    connection = H2Connection(H2Configuration(client_side=True, header_encoding=None))
+    """A connection that has said hello: no pushes, and room for whole answers.
+
+    Header fields of requests are ours and well-formed, so that h2 need not look at each of them:
+    a tenth of its time.
+    """
+    connection = H2Connection(
+        H2Configuration(
+            client_side=True,
+            header_encoding=None,
+            validate_outbound_headers=False,
+            normalize_outbound_headers=False,
+        )
+    )
     connection.local_settings = Settings(
         client=True,
         initial_values={
