@@ -186,12 +186,15 @@ async def test_a_server_that_stops_allowing_queries_is_left_at_once(stage: Stage
 
 
 @both
+@pytest.mark.parametrize(
+    ("most", "last"), [(128, 128 // quic_limit.LAST_SHARE), (256, quic_limit.LAST_STREAMS)]
+)
 async def test_another_connection_stands_before_the_last_query_is_used_up(
-    stage: Stage, scheme: str
+    stage: Stage, scheme: str, most: int, last: int
 ) -> None:
-    server = await stage.server(scheme, answer, most_streams=128)
+    server = await stage.server(scheme, answer, most_streams=most)
     upstream = stage.upstream(scheme, server.port)
-    for _ in range(128 - 128 // quic_limit.LAST_SHARE):
+    for _ in range(most - last):
         await upstream.exchange(query_for())
         assert upstream.counters.handshakes == 1
     await upstream.exchange(query_for())
