@@ -10,6 +10,8 @@ import dns.query
 import pytest
 import trio
 
+from anchord.lab.plan import cases_of
+from anchord.lab.table import good, insecure, keysets, tree
 from anchord.lab.world import World
 from anchord.model import names, rdtypes
 from anchord.model.question import Question
@@ -22,6 +24,8 @@ from anchord.wire.query import write_query
 from support import transports
 from support.asking import ask
 from support.command import configuration, serving
+from support.relay import Relay
+from support.rows import differing
 from support.transports import NAME, bookworm, trixie
 
 PEERS = [
@@ -220,7 +224,28 @@ async def test_a_session_is_resumed(upstream_of: Ask, name: str, scheme: str) ->
         upstream._current.retire()
         while upstream._current is not None:
             await trio.lowlevel.checkpoint()
-    assert (upstream.counters.handshakes, upstream.counters.resumptions) == (3, 2)
+    counters = upstream.counters
+    assert (counters.handshakes, counters.resumptions) == (3, 2)
+    assert counters.early_data == (2 if scheme in {"quic", "h3"} else 0)
+
+
+async def test_a_router_that_forgets_us_costs_neither_a_handshake_nor_a_query(
+    servers: Servers, nursery: trio.Nursery
+) -> None:
+    if "knot" not in servers.ports:
+        pytest.skip("knot is not installed")
+    relay = Relay(servers.ports["knot"]["quic"])
+    await relay.start(nursery)
+    endpoint = parse(
+        f"quic://{NAME}:{relay.port}", addresses=["127.0.0.1"], ca_file=servers.farm.ca_file
+    )
+    (upstream,) = build_upstreams([endpoint], nursery)
+    with trio.fail_after(LIMIT):
+        for _ in range(5):
+            await upstream.exchange(query("www.example", "A"))
+            relay.rebind()
+        assert (upstream.counters.handshakes, upstream.counters.replays) == (1, 0)
+        await upstream.aclose()
 
 
 @each
@@ -243,11 +268,13 @@ async def test_another_name_than_the_certificates_is_refused(
 
 
 VERDICTS = [
-    ("good.lab", "A", "NOERROR", True, None),
-    ("nx.good.lab", "A", "NXDOMAIN", True, None),
-    ("unsigned.lab", "A", "NOERROR", False, None),
-    ("expired.lab", "A", "SERVFAIL", False, 7),
-]
+    case
+    for theme in (tree, good, insecure, keysets)
+    for plan in theme.PLANS
+    for case in cases_of(plan)
+][::3]
+"""Rows of the lab's table, a third of these themes. Knot serves their zones as they are; other rows
+need a server that lies, and some broken chains of NSEC3 end Knot itself."""
 
 
 @pytest.mark.parametrize(
@@ -273,7 +300,5 @@ def test_the_same_verdicts_come_over_every_transport(
         dnssec={"trust_anchors": str(anchors), "time": "2026-09-21T14:00:00Z"},
     )
     with serving(file) as daemon:
-        for question, rdtype, rcode, is_authentic, code in VERDICTS:
-            reply = ask(daemon.port, question, rdtype)
-            assert (reply.rcode, reply.is_authentic) == (rcode, is_authentic), question
-            assert code is None or reply.codes[0] == code
+        assert differing(daemon, servers.world, VERDICTS) == []
+        assert ask(daemon.port, "expired.lab").codes[0] == 7
