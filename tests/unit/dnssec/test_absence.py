@@ -389,13 +389,21 @@ def test_nsec3_records_that_prove_nothing_are_passed_on_as_well(world: World) ->
 
 
 def test_no_more_than_eight_of_a_response_are_passed_on(world: World) -> None:
-    """Other types among them do not count."""
+    """Other types among them do not count, nor do those that prove what was in question."""
     zone = zone_in(world, "z.lab")
     others = [signed_by(zone, nsec("z.lab.", f"o{n}.z.lab.", f"o{n}x.z.lab.")) for n in range(10)]
     text = [signed_by(zone, rrset(f"t{n}.z.lab.", "TXT", b"x")) for n in range(10)]
     answer = judge(Upstream(world, {"z.lab A": changed(authority=(*text, *others))}), "z.lab A")
     assert is_all(answer, SECURE)
-    assert authorities(answer) == [f"o{n}.z.lab. NSEC" for n in range(8)]
+    passed_on = [f"o{n}.z.lab. NSEC" for n in range(8)]
+    assert authorities(answer) == passed_on
+
+    def lie(response: Response) -> Response:
+        return replace(response, authority=(*response.authority, *others))
+
+    proof = authorities(judge(world, "nx.z.lab A"))
+    answer = judge(Upstream(world, {"nx.z.lab A": lie}), "nx.z.lab A")
+    assert authorities(answer) == [*proof, *passed_on]
 
 
 def test_signed_denials_of_zones_that_are_not_secure_are_passed_on_as_they_came(
