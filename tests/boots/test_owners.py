@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from support.booted import LINK, asked, is_secure, prepare_service, start_world
+from support.booted import LINK, asked, is_secure, prepare, prepare_service, start_world
 from support.boots import Boot, booted, started, system
 
 pytestmark = pytest.mark.long
@@ -236,6 +236,18 @@ systemd-run --unit=guests dnsmasq -k -C /dev/null --user=root --strict-order --b
 """A network of guests as libvirt makes it, with its dnsmasq."""
 
 
+GUEST = (
+    "mkdir -p /var/lib/containers; mount -t tmpfs guests /var/lib/containers;"
+    " mkdir -p /guest/{etc,usr,proc,dev,sys,run,tmp};"
+    " for name in bin lib lib64 sbin; do ln -s usr/$name /guest/; done"
+)
+PODMAN = (
+    "PODMAN_IGNORE_CGROUPSV1_WARNING=1 podman run --rm --network podman"
+    " --cgroups disabled -v /usr:/usr:ro --rootfs /guest"
+)
+"""Runs a command in a container on the default bridge, which needs no image."""
+
+
 def test_r63_who_asks_others_is_named_and_guests_of_libvirt_get_our_answers(folder: Path) -> None:
     with connected("dhcpcd", folder) as boot:
         boot.run("anchord install --yes")
@@ -252,3 +264,19 @@ def test_r63_who_asks_others_is_named_and_guests_of_libvirt_get_our_answers(fold
         assert "libvirt: guests ask the dnsmasq of their network" in told
         told = boot.run("ip netns exec guest dig @198.51.100.1 expired.lab +time=2", check=False)
         assert "ANSWER: 0" in told or "no servers could be reached" in told
+
+
+def test_r63_podman_gives_its_containers_what_the_note_says_it_does(folder: Path) -> None:
+    inside = f"{PODMAN} cat /etc/resolv.conf"
+    with booted("trixie-podman", folder) as boot:
+        prepare(boot)
+        boot.run(GUEST)
+        assert "nameserver 192.0.2.53" in boot.run(inside)
+        setting = 'dns_servers = ["192.0.2.53"]'
+        assert setting in boot.run("anchord install --yes")
+        assert "nameserver 8.8.8.8" in boot.run(inside)
+        assert setting in boot.run("anchord status")
+
+        boot.run(f"printf '[containers]\\n{setting}\\n' >/etc/containers/containers.conf")
+        assert boot.run(f"{inside} | grep nameserver") == "nameserver 192.0.2.53"
+        assert "Podman" not in boot.run("anchord status")

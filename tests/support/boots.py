@@ -40,6 +40,7 @@ PACKAGES = {
     "trixie-openresolv": f"{COMMON},dnsmasq-base,ifupdown,dhcpcd-base,openresolv",
     "trixie-openrc": "openrc,iproute2,bind9-dnsutils,procps,python3,debconf",
     "trixie-netplan": f"{COMMON},dnsmasq-base,netplan.io,systemd-resolved",
+    "trixie-podman": f"{COMMON},systemd-resolved,podman,netavark,aardvark-dns,crun,nftables",
     "noble": f"{COMMON},dnsmasq-base,netplan.io,systemd-resolved",
     "noble-desktop": f"{COMMON},dnsmasq-base,network-manager,netplan.io,systemd-resolved",
 }
