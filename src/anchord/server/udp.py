@@ -10,7 +10,6 @@ the batch (`batch`) until they get few again; the replies are the same.
 
 import logging
 import socket
-from functools import cached_property
 
 import trio
 
@@ -61,16 +60,13 @@ class _Listener:
         self._counters = handler.counters
         self._limits = handler.limits
         self._answers = answers
+        self._batch: Batch | None = None
+        self._has_tried_batch = False
         self._streak = 0
         self._enough = MANY
         self._is_watched = False
         self._in_flight = 0
         self._has_warned = False
-
-    @cached_property
-    def _batch(self) -> Batch | None:
-        """Opened when so many come for the first time: a start has no use for it."""
-        return open_batch(self._socket, longest=self._limits.longest_datagram)
 
     async def run(self) -> None:
         """Receives, for ever."""
@@ -85,8 +81,8 @@ class _Listener:
         self._front.tick()
         left = self._limits.turn
         while left > 0:
-            if self._streak >= self._enough and self._batch is not None:
-                taken = self._take_batch(self._batch)
+            if self._streak >= self._enough and (batch := self._opened_batch()) is not None:
+                taken = self._take_batch(batch)
                 if taken < FEW:
                     self._streak = 0
             else:
@@ -116,6 +112,13 @@ class _Listener:
             else:
                 self._send(reply, address)
         return wanted
+
+    def _opened_batch(self) -> Batch | None:
+        """Opened when so many come for the first time: a start has no use for it."""
+        if not self._has_tried_batch:
+            self._has_tried_batch = True
+            self._batch = open_batch(self._socket, longest=self._limits.longest_datagram)
+        return self._batch
 
     def _take_batch(self, batch: Batch) -> int:
         """Takes a batch; returns how many datagrams it had.
