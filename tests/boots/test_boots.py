@@ -1,7 +1,8 @@
 """The package in systems that are really booted; the numbers are those of the requirements.
 
-All of them: pytest -m long tests/boots. It makes two base roots by debootstrap once (two minutes),
-and needs to be root on a Debian with systemd-container and debootstrap.
+All of them: pytest -m long tests/boots. A base root of each kind of system is made by debootstrap
+once (a minute or two each, six gigabytes for all); that needs to be root on a Debian with
+systemd-container and debootstrap.
 """
 
 from pathlib import Path

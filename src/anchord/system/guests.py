@@ -6,8 +6,11 @@ resolver, unless they are told of one. libvirt's networks have a forwarder of th
 here and reaches us.
 """
 
-import json
 from collections.abc import Iterator
+from contextlib import suppress
+
+import msgspec
+from msgspec import MsgspecError, Struct
 
 from . import links
 from .machine import Machine
@@ -42,18 +45,32 @@ def _server(machine: Machine) -> str:
     return next(iter(links.all_servers(links.links(machine))), "ADDRESS")
 
 
+class _Docker(Struct, frozen=True):
+    """What matters of its file, which is JSON."""
+
+    dns: tuple[str, ...] = ()
+
+
+class _Containers(Struct, frozen=True):
+    dns_servers: tuple[str, ...] = ()
+
+
+class _Podman(Struct, frozen=True):
+    """What matters of its files, which are TOML (containers.conf(5))."""
+
+    containers: _Containers = _Containers()
+
+
 def _docker_has_servers(machine: Machine) -> bool:
-    try:
-        return bool(json.loads(machine.text(DOCKER_FILE)).get("dns"))
-    except (ValueError, AttributeError):
-        return False
+    with suppress(MsgspecError):
+        return bool(msgspec.json.decode(machine.text(DOCKER_FILE), type=_Docker).dns)
+    return False
 
 
 def _podman_has_servers(machine: Machine) -> bool:
     file, folder = PODMAN_FILES
-    lines = (line for path in (file, *machine.files(folder)) for line in _lines(machine, path))
-    return any(line.replace(" ", "").startswith('dns_servers=["') for line in lines)
-
-
-def _lines(machine: Machine, path: str) -> list[str]:
-    return [line.strip() for line in machine.text(path).splitlines()]
+    for path in (file, *machine.files(folder)):
+        with suppress(MsgspecError):
+            if msgspec.toml.decode(machine.text(path), type=_Podman).containers.dns_servers:
+                return True
+    return False

@@ -65,7 +65,11 @@ def test_r63_podman_gets_its_setting_too(tmp_path: Path) -> None:
     tree.program("podman")
     tree.put("/etc/containers/containers.conf", '[containers]\n#dns_servers = ["192.0.2.7"]\n')
     assert 'put dns_servers = ["192.0.2.1"] below [containers]' in told(tree)
-    tree.put("/etc/containers/containers.conf.d/dns.conf", 'dns_servers = [ "192.0.2.7" ]\n')
+    tree.put("/etc/containers/containers.conf.d/bad.conf", "[containers")
+    tree.put("/etc/containers/containers.conf.d/empty.conf", "[containers]\ndns_servers = []\n")
+    assert "put dns_servers" in told(tree)
+    setting = '[containers]\ndns_servers = [\n  "192.0.2.7",  # ours\n]\n'
+    tree.put("/etc/containers/containers.conf.d/dns.conf", setting)
     assert told(tree) == ""
 
 
