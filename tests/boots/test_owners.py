@@ -280,3 +280,27 @@ def test_r63_podman_gives_its_containers_what_the_note_says_it_does(folder: Path
         boot.run(f"printf '[containers]\\n{setting}\\n' >/etc/containers/containers.conf")
         assert boot.run(f"{inside} | grep nameserver") == "nameserver 192.0.2.53"
         assert "Podman" not in boot.run("anchord status")
+
+
+MADE_BY_DOCKER = (
+    "docker container create --name made guest true >/dev/null; docker start made >/dev/null 2>&1;"
+    " cat /var/lib/docker/containers/*/resolv.conf; docker rm -f made >/dev/null"
+)
+"""The resolv.conf of a new container on the default bridge; whether that can run is not asked."""
+
+
+def test_r63_docker_gives_its_containers_what_the_note_says_it_does(folder: Path) -> None:
+    with booted("trixie-docker", folder) as boot:
+        prepare(boot)
+        boot.run("mkdir /guest; tar -C /guest -c . | docker import - guest")
+        assert "nameserver 192.0.2.53" in boot.run(MADE_BY_DOCKER)
+        setting = '"dns": ["192.0.2.53"]'
+        assert setting in boot.run("anchord install --yes")
+        boot.run("systemctl restart docker")
+        assert "nameserver 8.8.8.8" in boot.run(MADE_BY_DOCKER)
+        assert setting in boot.run("anchord status")
+
+        boot.run(f"mkdir -p /etc/docker; echo '{{{setting}}}' >/etc/docker/daemon.json")
+        boot.run("systemctl restart docker")
+        assert "nameserver 192.0.2.53" in boot.run(MADE_BY_DOCKER)
+        assert "Docker" not in boot.run("anchord status")

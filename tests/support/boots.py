@@ -41,6 +41,7 @@ PACKAGES = {
     "trixie-openrc": "openrc,iproute2,bind9-dnsutils,procps,python3,debconf",
     "trixie-netplan": f"{COMMON},dnsmasq-base,netplan.io,systemd-resolved",
     "trixie-podman": f"{COMMON},systemd-resolved,podman,netavark,aardvark-dns,crun,nftables",
+    "trixie-docker": f"{COMMON},systemd-resolved,docker.io,docker-cli,iptables",
     "noble": f"{COMMON},dnsmasq-base,netplan.io,systemd-resolved",
     "noble-desktop": f"{COMMON},dnsmasq-base,network-manager,netplan.io,systemd-resolved",
 }
