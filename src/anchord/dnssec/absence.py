@@ -32,8 +32,11 @@ def judge_denial(name: Name, is_name_error: bool, response: Response, work: Work
     zones = [] if exempt else denying_zones(response, holder)
     flaws: list[Flaw] = []
     tried: set[Name] = set()
+    barred: ZoneTrust | None = None
     for signer in zones[:MOST_SIGNERS]:
         trust = yield from ask_zone(signer, work, is_signer=True)
+        if trust.bars_the_way:
+            barred = trust
         if trust.status is not Status.SECURE or trust.zone in tried:
             continue
         tried.add(trust.zone)
@@ -43,7 +46,7 @@ def judge_denial(name: Name, is_name_error: bool, response: Response, work: Work
         flaws.append(proof)
         if is_limit(proof):
             return Part(Status.BOGUS, flaws=(proof,), chain=trust.chain)
-    trust = exempt or (yield from holding_zone(holder, response, work))
+    trust = exempt or barred or (yield from holding_zone(holder, response, work))
     if trust.status is Status.SECURE and trust.zone not in tried:
         proof = yield from prove(claim, response, trust, work)
         if isinstance(proof, Proof):  # the upstream has changed its mind about the chain

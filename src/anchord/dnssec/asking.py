@@ -71,6 +71,11 @@ class ZoneTrust(msgspec.Struct, frozen=True):
     valid_until: int = FOREVER
     over_limit: bool = False
 
+    @property
+    def bars_the_way(self) -> bool:
+        """Whether a chain leads to the zone and no further: neither does it to any name below."""
+        return bool(self.chain) and self.chain[-1].status.is_failure
+
 
 Request: TypeAlias = Ask | AskZone | None
 Reply: TypeAlias = Response | Unanswered | ZoneTrust | None

@@ -5,7 +5,6 @@ exactly that zone (`trust.find_zone`).
 """
 
 from collections.abc import Iterable
-from contextlib import suppress
 
 from anchord.model import names, rdtypes
 from anchord.model.ede import EdeCode
@@ -65,8 +64,10 @@ def signers_of(rrset: RRset) -> set[Name]:
     """The names that the RRSIGs call their zone."""
     found = set()
     for rdata in rrset.signatures:
-        with suppress(FormError):
+        try:
             found.add(read_signer(rdata))
+        except FormError:
+            continue
     return found
 
 

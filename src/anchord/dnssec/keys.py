@@ -5,7 +5,6 @@ zone is insecure because nothing about it is supported. Only the DS set can say 
 """
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
@@ -40,8 +39,10 @@ def read_key_set(rrset: RRset) -> list[Dnskey]:
 def _well_formed(read: Callable[[bytes], T], rrset: RRset) -> list[T]:
     found = []
     for rdata in rrset.rdatas:
-        with suppress(FormError):
+        try:
             found.append(read(rdata))
+        except FormError:
+            continue
     return found
 
 

@@ -73,9 +73,12 @@ def _check(rrset: RRset, response: Response, work: Work) -> Asking[tuple[Signed 
         return _unproven(rrset, exempt), exempt
     refuted: list[tuple[Flaw, ZoneTrust]] = []
     tried: set[Name] = set()
+    barred: ZoneTrust | None = None
     signers = within_anchor(possible_zones(signers_of(rrset), holder), holder, work)
     for signer in signers[:MOST_SIGNERS]:
         trust = yield from ask_zone(signer, work, is_signer=True)
+        if trust.bars_the_way:
+            barred = trust
         if trust.status is not Status.SECURE or trust.zone not in signers or trust.zone in tried:
             continue
         tried.add(trust.zone)
@@ -88,7 +91,7 @@ def _check(rrset: RRset, response: Response, work: Work) -> Asking[tuple[Signed 
             break
     if refuted:
         return _failed(rrset, refuted[0][1], *(flaw for flaw, _ in refuted)), refuted[0][1]
-    trust = yield from holding_zone(holder, response, work)
+    trust = barred or (yield from holding_zone(holder, response, work))
     if trust.status is Status.SECURE:
         return _failed(rrset, trust, _unsigned(rrset, trust)), trust
     return _unproven(rrset, trust), trust
