@@ -35,7 +35,7 @@ class Relay:
 
     async def start(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
-        self._front = await self._bound()
+        self._front = self._bound()
         self.port = self._front.getsockname()[1]
         nursery.start_soon(self._run)
 
@@ -55,7 +55,7 @@ class Relay:
             while True:
                 data, client = await self._front.recvfrom(65536)
                 if client not in self._ways:
-                    way = self._ways[client] = await self._bound()
+                    way = self._ways[client] = self._bound()
                     self._nursery.start_soon(self._pass_back, way, client)
                     self._lanes[way] = self._lane()
                 await self._pass(self._lanes[self._ways[client]], self._ways[client], data, server)
@@ -87,7 +87,7 @@ class Relay:
                 self.passed += 1
                 self._returned[to] += way is self._front
 
-    async def _bound(self) -> trio.socket.SocketType:
-        bound = trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        await bound.bind(("127.0.0.1", 0))
-        return bound
+    def _bound(self) -> trio.socket.SocketType:
+        bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        bound.bind(("127.0.0.1", 0))
+        return trio.socket.from_stdlib_socket(bound)
