@@ -107,7 +107,7 @@ async def test_another_port_is_drawn_where_tcp_finds_it_taken(
     monkeypatch.setattr(servers, "bind", bind_unless_first)
     async with serve_plain(WORLD.reply) as port:
         assert tried[-1] == port
-        assert len(tried) == 2
+        assert len(tried) > 1
 
 
 async def test_what_is_no_query_is_met_with_silence_and_the_next_is_served() -> None:
