@@ -6,8 +6,6 @@ are: the question, which is the key of the store, and the links of the chain of 
 answers below a zone share.
 """
 
-from collections.abc import Sequence
-
 import msgspec
 
 from anchord.model.chain import Link
@@ -48,7 +46,7 @@ def pack(answer: Answer) -> bytes:
     return bytes(memoryview(_ENCODER.encode(rest)))  # a copy: the encoder's has room to spare
 
 
-def unpack(octets: bytes, question: Question, chain: Sequence[Link]) -> Answer:
+def unpack(octets: bytes, question: Question, chain: tuple[Link, ...]) -> Answer:
     """The answer that was packed, with its question and its chain."""
     rest = _DECODER.decode(octets)
     return Answer(
@@ -56,7 +54,7 @@ def unpack(octets: bytes, question: Question, chain: Sequence[Link]) -> Answer:
         rest.rcode,
         rest.answer,
         rest.authority,
-        Verdict(rest.status, rest.flaws, tuple(chain)),
+        Verdict(rest.status, rest.flaws, chain),
         rest.ttl,
         rest.edes,
         rest.nxname,
