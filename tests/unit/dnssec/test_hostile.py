@@ -191,18 +191,24 @@ def test_a_tlsa_question_below_six_labels_at_50_iterations_passes() -> None:
         assert (answer.verdict.status, answer.rcode) == (SECURE, 3)
 
 
+def alias_with_junk(world: World, text: str) -> tuple[RRset, RRset]:
+    """An alias of z.lab with a signature by a zone that is none, and a forged DS set for that."""
+    zone = zone_in(world, "z.lab")
+    alias = zone.records[name(text), rdtypes.CNAME]
+    deeper = rrsig(rdtypes.CNAME, name(text), 3)
+    forged = signed_by(zone, rrset(f"{text}.", "DS", bytes(36)))
+    junk = replace(forged, signatures=(forged.signatures[0][:-1] + b"\0",))
+    return replace(alias, signatures=(deeper, *alias.signatures)), junk
+
+
 def test_a_budget_that_junk_has_spent_ends_no_chain_in_the_middle(world: World) -> None:
     """What verified before costs nothing: the alias is secure, and still nothing is known."""
     limits = Limits(failed_signatures=0)
     context = context_of(world, limits=limits)
     assert status(world, "away.z.lab A", context=context) is SECURE
-    zone = zone_in(world, "z.lab")
-    alias = zone.records[name("away.z.lab"), rdtypes.CNAME]
-    deeper = rrsig(rdtypes.CNAME, name("away.z.lab"), 3)
-    forged = signed_by(zone, rrset("away.z.lab.", "DS", bytes(36)))
-    junk = replace(forged, signatures=(forged.signatures[0][:-1] + b"\0",))
+    alias, junk = alias_with_junk(world, "away.z.lab")
     lies: dict[str, Lie] = {
-        "away.z.lab A": saying(replace(alias, signatures=(deeper, *alias.signatures))),
+        "away.z.lab A": saying(alias),
         "away.z.lab DS": saying(junk),
     }
     upstream = Upstream(world, lies)
@@ -216,14 +222,10 @@ def test_an_alias_behind_a_budget_that_is_spent_is_not_looked_into(world: World)
     limits = Limits(failed_signatures=0)
     context = context_of(world, limits=limits)
     assert status(world, "gone.z.lab CNAME", context=context) is SECURE
-    zone = zone_in(world, "z.lab")
-    alias = zone.records[name("gone.z.lab"), rdtypes.CNAME]
-    deeper = rrsig(rdtypes.CNAME, name("gone.z.lab"), 3)
-    forged = signed_by(zone, rrset("gone.z.lab.", "DS", bytes(36)))
-    junk = replace(forged, signatures=(forged.signatures[0][:-1] + b"\0",))
+    alias, junk = alias_with_junk(world, "gone.z.lab")
     following = signed_by(zone_in(world, "y.lab"), rrset("nx.y.lab.", "CNAME", name("z.lab")))
     lies: dict[str, Lie] = {
-        "gone.z.lab A": saying(replace(alias, signatures=(deeper, *alias.signatures)), following),
+        "gone.z.lab A": saying(alias, following),
         "gone.z.lab DS": saying(junk),
     }
     upstream = Upstream(world, lies)
