@@ -8,6 +8,7 @@ from anchord.lab.denial import nsec3_owner
 from anchord.model import names, rdtypes
 from anchord.model.names import Name
 from anchord.model.response import RRset
+from anchord.model.steps import at_once
 from anchord.wire.rdata import write_types
 
 from .lab import NOW
@@ -71,7 +72,7 @@ def nsec(
 def nsecs(zone: str, *records: str) -> Evidence:
     """Evidence of NSEC records, each written as `owner next type type …`."""
     made = [nsec(zone, *record.split(maxsplit=2)) for record in records]
-    return collect_evidence(made, name(zone))
+    return at_once(collect_evidence(made, name(zone)))
 
 
 def nsec3(
@@ -129,4 +130,4 @@ def _hash(text: str, parameters: dict[str, object]) -> bytes:
 
 
 def evidence(zone: str, records: Iterable[RRset]) -> Evidence:
-    return collect_evidence(records, name(zone))
+    return at_once(collect_evidence(records, name(zone)))

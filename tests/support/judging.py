@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from anchord.dnssec.algorithms import Supported
 from anchord.dnssec.anchors import NegativeAnchor, trust_anchors
-from anchord.dnssec.asking import AskZone, Context, ZoneTrust
+from anchord.dnssec.asking import Ask, Asking, AskZone, Context, ZoneTrust
 from anchord.dnssec.limits import Budget, Limits
 from anchord.dnssec.replay import Zones, run, validate_question
 from anchord.dnssec.trust import find_zone
@@ -95,6 +95,11 @@ def judge(
     answer = validate_question(_read(asked), upstream, context, now)
     assert isinstance(answer, Answer)
     return answer
+
+
+def first_request(asking: Asking[Answer]) -> Ask | AskZone:
+    """What the engine asks for first."""
+    return next(request for request in asking if request is not None)
 
 
 def find(

@@ -23,6 +23,7 @@ from anchord.dnssec.nsec3 import hash_blocks, nsec3_hash
 from anchord.model import names, rdtypes
 from anchord.model.names import Name
 from anchord.model.response import RRset
+from anchord.model.steps import at_once
 from anchord.model.verdict import Answer, Checked, Status
 from anchord.wire.errors import FormError
 from anchord.wire.rdata import read_rrsig
@@ -140,7 +141,7 @@ class ProofCache:
             self._remove(zone, span)
 
     def _take(self, rrset: RRset, zone: Name, soa: RRset | None, now: float) -> None:
-        evidence = collect_evidence((rrset,), zone)
+        evidence = at_once(collect_evidence((rrset,), zone))
         for nsec in evidence.nsecs:
             if known := self._zone(zone, None, soa, now):
                 self._keep(zone, known, nsec_span(nsec, zone), now)

@@ -26,6 +26,7 @@ from anchord.resolver.loops import Loops
 from anchord.resolver.resolver import Resolver, Settings
 from anchord.resolver.routes import Route, Routes
 from anchord.resolver.special import SpecialNames
+from anchord.resolver.turns import Turns
 from anchord.upstream import url
 from anchord.upstream.addresses import AddressBook
 from anchord.upstream.base import Upstream
@@ -63,15 +64,16 @@ async def open_resolver(
     evidence: Evidence | None = None,
     book: AddressBook | None = None,
     loops: Loops | None = None,
+    turns: Turns | None = None,
 ) -> AsyncIterator[Resolver]:
     """A resolver as configured, with its upstreams; all of it ends with the context.
 
     `network` tells the servers of `upstream = ["network"]`; without it they are read once. A paused
     resolver asks the network's servers for everything and checks nothing. `evidence` is what was
     kept of the resolver before it. `book` knows where upstreams are; without it the system is
-    asked. `loops` finds upstreams that lead back to the listeners of this process, if it has any.
-    Raises AnchordError for trust anchors or an OpenSSL that cannot be used; for upstreams, in an
-    exception group.
+    asked. `loops` finds upstreams that lead back to the listeners of this process, if it has any;
+    `turns` lets those serve while long work is done. Raises AnchordError for trust anchors or an
+    OpenSSL that cannot be used; for upstreams, in an exception group.
     """
     config = loaded.config
     settings = _settings(loaded, clock)
@@ -97,6 +99,7 @@ async def open_resolver(
             clock,
             nursery,
             evidence,
+            turns,
         )
         try:
             yield resolver

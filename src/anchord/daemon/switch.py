@@ -18,6 +18,7 @@ from anchord.model.errors import AnchordError
 from anchord.model.names import Name
 from anchord.resolver.loops import Loops
 from anchord.resolver.resolver import Resolver
+from anchord.resolver.turns import Turns
 from anchord.server.counters import Counters
 from anchord.server.handler import Handler
 
@@ -59,6 +60,7 @@ class Switch:
         self._keeper = Keeper(clock)
         self._book = address_book(loaded.config)
         self._loops = Loops()
+        self._turns = Turns()
         self._changing = trio.Lock()
 
     @property
@@ -73,7 +75,7 @@ class Switch:
         self._nursery.start_soon(self._keeper.run, self._checking)
         if self._loaded.config.dnssec.time.at is None:  # else it stands still
             self._nursery.start_soon(clock_watch.watch, self._clock, self._clock_was_set)
-        self.handler = Handler(self.resolver, self._clock, Counters())
+        self.handler = Handler(self.resolver, self._clock, Counters(), turns=self._turns)
         self.network.on_change.append(self._network_changed)
         self.network.on_move.append(self._moved)
         self._nursery.start_soon(self.network.run)
@@ -199,6 +201,7 @@ class Switch:
             evidence=evidence,
             book=self._book,
             loops=self._loops,
+            turns=self._turns,
         ) as resolver:
             task_status.started(resolver)
             await retire.wait()

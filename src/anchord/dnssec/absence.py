@@ -14,7 +14,7 @@ from anchord.model.verdict import Flaw, Status, weakest
 
 from . import claims
 from .asking import Asking, Work, ZoneTrust, ask_zone
-from .denial import Denied, collect_evidence
+from .denial import DENYING, Denied, collect_evidence
 from .holding import MOST_SIGNERS, denying_zones, holding_zone, proof_of, signers_of
 from .limits import Budget
 from .parts import Part, with_proof
@@ -29,7 +29,7 @@ def judge_denial(name: Name, is_name_error: bool, response: Response, work: Work
     claim = (claims.name_error if is_name_error else claims.no_data)(name, rdtype, work)
     holder = Question(name, rdtype).holder
     exempt = exemption(holder, work.context, work.now)
-    zones = [] if exempt else denying_zones(response, holder)
+    zones = [] if exempt else (yield from denying_zones(response, holder, work))
     flaws: list[Flaw] = []
     tried: set[Name] = set()
     barred: ZoneTrust | None = None
@@ -108,14 +108,13 @@ def other_denials(heard: list[Response], parts: list[Part], work: Work) -> Askin
     found: list[RRset] = []
     for response in heard:
         others = [
-            r
-            for r in response.authority
-            if r.rdtype in (rdtypes.NSEC, rdtypes.NSEC3) and (r.name, r.rdtype) not in known
+            r for r in response.authority if r.rdtype in DENYING and (r.name, r.rdtype) not in known
         ]
         for other in others[: work.limits.denial_records]:
             for zone in sorted(zones & signers_of(other)):
                 trust = yield from ask_zone(zone, apart)
-                for rrset in collect_evidence((other,), zone).rrsets:
+                evidence = yield from collect_evidence((other,), zone)
+                for rrset in evidence.rrsets:
                     checked = yield from verify_rrset(rrset, zone, trust.keys, apart)
                     if isinstance(checked, Signed):
                         found.append(checked.rrset)
@@ -136,7 +135,7 @@ def unchecked_denials(heard: list[Response], parts: list[Part], work: Work) -> P
         (rrset.name, rrset.rdtype): rrset
         for response in heard
         for rrset in response.authority
-        if rrset.rdtype in (rdtypes.NSEC, rdtypes.NSEC3)
+        if rrset.rdtype in DENYING
         and rrset.signatures
         and not _is_in_secure_zone(rrset.name, links)
     }

@@ -48,6 +48,7 @@ def validate(response: Response, work: Work) -> Asking[Answer]:
             flaw = limit_flaw("too many aliases", response.question.name)
             parts.append(Part(Status.BOGUS, flaws=(flaw,)))
             break
+        yield None
         for alias in story.aliases:
             part = yield from _judge_alias(alias, response, work)
             parts.append(part)
@@ -73,6 +74,7 @@ def validate(response: Response, work: Work) -> Asking[Answer]:
     if not weakest(*(part.status for part in parts)).is_failure:
         parts.append((yield from other_denials(heard, parts, work)))
         parts.append(unchecked_denials(heard, parts, work))
+    yield None
     return _assemble(heard, parts, end, edes, work)
 
 

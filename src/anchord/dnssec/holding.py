@@ -6,17 +6,18 @@ exactly that zone (`trust.find_zone`).
 
 from collections.abc import Iterable
 
-from anchord.model import names, rdtypes
+from anchord.model import names
 from anchord.model.ede import EdeCode
 from anchord.model.names import Name
 from anchord.model.response import Response, RRset
+from anchord.model.steps import Steps
 from anchord.model.verdict import Flaw, Status
 from anchord.wire.errors import FormError
 from anchord.wire.rdata import read_signer
 
 from . import claims
 from .asking import Asking, Work, ZoneTrust, ask_zone
-from .denial import Claim, Denied, collect_evidence
+from .denial import STEP, Claim, Denied, collect_evidence, denials_in
 from .proofs import Proof, prove
 from .trust import insecure_below
 
@@ -28,9 +29,11 @@ def holding_zone(name: Name, response: Response, work: Work) -> Asking[ZoneTrust
     zone that holds the cut; else the walk down to it tells. An opt-out span is no such proof: it is
     there for another reason.
     """
-    zones = within_anchor(denying_zones(response, name), name, work)
+    zones = within_anchor((yield from denying_zones(response, name, work)), name, work)
+    if len(denials_in(response)) > work.limits.evidence_records:
+        zones = []
     for signer in zones[:MOST_SIGNERS]:
-        evidence = collect_evidence(response.authority, signer, work.limits.evidence_records)
+        evidence = yield from collect_evidence(response.authority, signer)
         for cut in names.names_between(signer, name):
             claim = claims.insecure_cut(cut, work)
             if not claim(evidence):
@@ -91,10 +94,17 @@ def within_anchor(zones: list[Name], holder: Name, work: Work) -> list[Name]:
     return [zone for zone in zones if anchor and names.is_at_or_below(zone, anchor.zone)]
 
 
-def denying_zones(response: Response, holder: Name) -> list[Name]:
-    """The zones that claim to have signed NSEC or NSEC3 records and may hold a name."""
+def denying_zones(response: Response, holder: Name, work: Work) -> Steps[list[Name]]:
+    """The zones that claim to have signed NSEC or NSEC3 records and may hold a name.
+
+    Where there are more records than may be, the first tell whose they are: it is all that counts.
+    """
     found: set[Name] = set()
-    for rrset in response.authority:
-        if rrset.rdtype in (rdtypes.NSEC, rdtypes.NSEC3):
-            found |= signers_of(rrset)
+    denials = denials_in(response)
+    if len(denials) > work.limits.evidence_records:
+        denials = denials[: work.limits.denial_records]
+    for number, rrset in enumerate(denials, 1):
+        found |= signers_of(rrset)
+        if not number % STEP:
+            yield
     return possible_zones(found, holder)

@@ -43,7 +43,7 @@ class Limits(msgspec.Struct, frozen=True):
 
     @property
     def evidence_records(self) -> int:
-        """NSEC or NSEC3 RRsets of one zone that are looked at in a response.
+        """NSEC or NSEC3 RRsets in a response; with more, none is looked at.
 
         They are as many as the denials need of all the aliases that it may hold, and of its end.
         """

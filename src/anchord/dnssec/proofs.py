@@ -17,7 +17,7 @@ from anchord.wire.rdata import read_nsec, read_nsec3
 
 from . import times
 from .asking import Asking, Work, ZoneTrust
-from .denial import Claim, Denial, Denied, Evidence, collect_evidence
+from .denial import STEP, Claim, Denial, Denied, Evidence, collect_evidence, denials_in
 from .rrsig import Signed, limit_flaw, verify_rrset
 
 
@@ -42,12 +42,13 @@ def prove(
     work: Work,
 ) -> Asking[Proof | Flaw]:
     """The proof that the zone gives for a claim in this response, or why it gives none."""
-    evidence = collect_evidence(response.authority, trust.zone, work.limits.evidence_records)
-    if len(evidence.rrsets) > work.limits.evidence_records:
+    if len(denials_in(response)) > work.limits.evidence_records:
         return limit_flaw("too many NSEC or NSEC3 records", trust.zone)
+    evidence = yield from collect_evidence(response.authority, trust.zone)
     checked: dict[int, Signed] = {}
     flaw: Flaw | None = None
     checks = 0
+    yield None  # finding a proof may take much hashing
     while denial := claim(evidence):
         unchecked = [rrset for rrset in denial.records if id(rrset) not in checked]
         if not unchecked:
@@ -96,11 +97,13 @@ def _why_not(
     """Why a claim finds no proof: nothing there, not signed, forged, or of something else."""
     question = response.question
     zone = names.to_text(trust.zone)
-    denials = [r for r in response.authority if r.rdtype in (rdtypes.NSEC, rdtypes.NSEC3)]
+    denials = denials_in(response)
     if denials and not any(rrset.signatures for rrset in denials):
         text = f"the NSEC or NSEC3 records for {question} have no RRSIG, though {zone} is signed"
         return Flaw(EdeCode.RRSIGS_MISSING, text, question.name)
-    for rrset in denials:
+    for number, rrset in enumerate(denials):
+        if not number % STEP:
+            yield None
         if _is_malformed(rrset):
             text = f"the {rdtypes.to_text(rrset.rdtype)} record of {zone} is malformed"
             return Flaw(EdeCode.DNSSEC_BOGUS, text, question.name)

@@ -112,7 +112,7 @@ def names_between(ancestor: Name, name: Name) -> list[Name]:
     between = []
     while name != ancestor:
         between.append(name)
-        name = parent(name)
+        name = name[name[0] + 1 :]
     between.reverse()
     return between
 

@@ -28,6 +28,7 @@ from .fetch import USUAL, Rung
 from .filtering import blocker
 from .flight import Flight, Flights, first_that
 from .speculate import Registries
+from .turns import Turns
 
 T = TypeVar("T")
 Said = Response | Unanswered
@@ -154,7 +155,12 @@ class Driver:
     """Runs the engine's generators over the upstreams."""
 
     def __init__(
-        self, fetcher: Source, context: Context, clock: Clock, nursery: trio.Nursery
+        self,
+        fetcher: Source,
+        context: Context,
+        clock: Clock,
+        nursery: trio.Nursery,
+        turns: Turns,
     ) -> None:
         self._fetcher = fetcher
         self._context = context
@@ -163,7 +169,7 @@ class Driver:
         self._guesses: Flights[Question, Said] = Flights(nursery)
         self._walks: Flights[tuple[Name, bool, Rung], ZoneTrust] = Flights(nursery)
         self._renewals: Flights[Name, ZoneTrust] = Flights(nursery)
-        self._turn = trio.Lock()
+        self._turns = turns
 
     def guess(self, questions: Iterable[Question], job: Job) -> None:
         """Send questions that will probably be needed, on nobody's account."""
@@ -232,20 +238,12 @@ class Driver:
             elif isinstance(request, AskZone):
                 reply = await self._find_zone(request, job)
             else:
-                await self._give_way()
+                await self._turns.give_way()
             try:
                 request = asking.send(reply)
             except StopIteration as done:
                 result: T = done.value
                 return result
-
-    async def _give_way(self) -> None:
-        """Lets everything else run, and no more than one validation go on before it does so again.
-
-        However many are at work, clients whose answers are known wait for one signature check.
-        """
-        async with self._turn:
-            pass
 
     async def _find_zone(self, request: AskZone, job: Job) -> ZoneTrust:
         """The zone that holds a name: at once if it is known, else by one walk for all who ask.

@@ -39,11 +39,12 @@ from anchord.upstream.choice import (
     standing_of,
 )
 from anchord.wire.errors import FormError
-from anchord.wire.message import is_truncated, read_response
+from anchord.wire.message import is_truncated, read_in_steps
 from anchord.wire.query import write_plain_query, write_query
 
 from .filtering import blocker
 from .routes import Route, Routes
+from .turns import Turns
 from .vigil import Vigil
 
 logger = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class Fetcher:
     """Asks upstreams. `timeout` bounds one question in seconds, all upstreams included.
 
     `strategy` is for the general route. Probes run in the nursery; `chance` draws where it is asked
-    to.
+    to. Long replies are read in `turns`.
     """
 
     def __init__(
@@ -97,9 +98,11 @@ class Fetcher:
         timeout: float,
         strategy: Strategy = Strategy.ORDERED,
         chance: random.Random | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._routes = routes
         self._nursery = nursery
+        self._turns = turns or Turns()
         self._timeout = timeout
         chance = chance or random.SystemRandom()
         self._choosers = {
@@ -328,7 +331,8 @@ class Fetcher:
         """One query and its reply, as it came. Raises UpstreamError, FormError."""
         self.queries += 1
         reply = await upstream.exchange(query)
-        response = read_response(reply, question, upstream=str(upstream))
+        steps = read_in_steps(reply, question, upstream=str(upstream))
+        response = await self._turns.run(steps)
         if is_truncated(reply):
             raise FormError("a part of an answer, where all of it would have had room")
         return response

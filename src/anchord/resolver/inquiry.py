@@ -37,6 +37,7 @@ from .flight import Flight, Flights, first_that
 from .recall import Recall
 from .routes import Route, Routes
 from .speculate import chain_questions
+from .turns import Turns
 
 
 class Means(msgspec.Struct, frozen=True):
@@ -50,6 +51,7 @@ class Means(msgspec.Struct, frozen=True):
     clock: Clock
     nursery: trio.Nursery
     timeout: float
+    turns: Turns
     ask: Callable[[Question], Awaitable[Answer]]
     keep: Callable[[Question, Answer], None]
 
@@ -65,10 +67,10 @@ class Inquiries:
     ) -> None:
         self.context = context
         self.zones = zones
-        self.driver = Driver(means.fetcher, context, means.clock, means.nursery)
+        self.driver = Driver(means.fetcher, context, means.clock, means.nursery, means.turns)
         self.recall: Recall | None = None
         if evidence is not None:
-            self.recall = Recall(evidence, context, means.clock, means.nursery)
+            self.recall = Recall(evidence, context, means.clock, means.nursery, means.turns)
         self._means = means
         self._limits = context.limits
         self._is_over = False

@@ -23,19 +23,25 @@ from anchord.model.verdict import Answer
 
 from .chain import Account, Driver, Job
 from .fetch import Rung
+from .turns import Turns
 
 
 class Recall:
     """Proves evidence when it is asked for. `proven` counts the answers that were."""
 
     def __init__(
-        self, evidence: Evidence, context: Context, clock: Clock, nursery: trio.Nursery
+        self,
+        evidence: Evidence,
+        context: Context,
+        clock: Clock,
+        nursery: trio.Nursery,
+        turns: Turns,
     ) -> None:
         self.evidence = evidence
         self.proven = 0
         self._context = context
         self._clock = clock
-        self._driver = Driver(self, context, clock, nursery)
+        self._driver = Driver(self, context, clock, nursery, turns)
 
     async def answer(self, question: Question) -> Answer | None:
         """The answer that was kept, if it holds still; its TTL is what is left of it.

@@ -43,6 +43,7 @@ from .memory import Memory
 from .routes import Routes
 from .special import SpecialAnswer, SpecialNames
 from .speculate import Registries
+from .turns import Turns
 
 PATIENCE_FOR_PROOFS = 0.4
 """Seconds that a local answer waits for the root's proof of it: without a network, too, it must be
@@ -87,7 +88,7 @@ class Known(NamedTuple):
 class Resolver:
     """Answers questions. Its work in flight runs in `nursery`, and ends with it.
 
-    `evidence` is what was kept over a restart.
+    `evidence` is what was kept over a restart; long work is done in `turns`.
     """
 
     def __init__(
@@ -99,7 +100,9 @@ class Resolver:
         clock: Clock,
         nursery: trio.Nursery,
         evidence: Evidence | None = None,
+        turns: Turns | None = None,
     ) -> None:
+        turns = turns or Turns()
         self._settings = settings
         self._routes = routes
         self._special = special
@@ -113,7 +116,11 @@ class Resolver:
         self._signatures = Memo()
         self._deduction = Deduction(self._memory.proofs, self._zone_cache, routes, clock)
         self._fetcher = Fetcher(
-            routes, nursery, timeout=settings.timeout * FETCHING, strategy=settings.strategy
+            routes,
+            nursery,
+            timeout=settings.timeout * FETCHING,
+            strategy=settings.strategy,
+            turns=turns,
         )
         self._means = Means(
             self._fetcher,
@@ -121,6 +128,7 @@ class Resolver:
             clock,
             nursery,
             timeout=settings.timeout,
+            turns=turns,
             ask=lambda question: self._answer(question, ClientFlags()),
             keep=self._keep,
         )

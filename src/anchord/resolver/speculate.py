@@ -30,13 +30,14 @@ def chain_questions(
     for a registry's zones where that is in `signing`, since most of its zones are signed.
     """
     guesses = [] if is_proven else [Question(top, rdtypes.DNSKEY)]
-    for zone in names.names_between(top, name):
-        guesses += _of_zone(zone, is_known=zone in signed, signing=signing)
+    for labels, zone in enumerate(names.names_between(top, name), names.label_count(top) + 1):
+        guesses += _of_zone(zone, labels, is_known=zone in signed, signing=signing)
     return guesses[:MOST]
 
 
-def _of_zone(zone: Name, *, is_known: bool, signing: Container[Name]) -> Iterator[Question]:
-    labels = names.label_count(zone)
+def _of_zone(
+    zone: Name, labels: int, *, is_known: bool, signing: Container[Name]
+) -> Iterator[Question]:
     if is_known or labels <= PROBABLE_CUT:
         yield Question(zone, rdtypes.DS)
         if is_known or labels == 1 or names.parent(zone) in signing:

@@ -25,6 +25,7 @@ from anchord.model.question import ClientFlags, Question
 from anchord.model.verdict import Answer, Status, without_records
 from anchord.resolver.reply import extended_errors, render
 from anchord.resolver.resolver import Known
+from anchord.resolver.turns import Turns
 from anchord.wire.framing import LONGEST_MESSAGE
 from anchord.wire.message import CD, RD, Query, Rejection, is_truncated, read_query
 from anchord.wire.options import PAYLOAD, SMALLEST_PAYLOAD, Edns, asks_for_keepalive, keepalive
@@ -73,16 +74,23 @@ class Handler:
     """Turns messages into replies, for all listeners.
 
     `front` is the memo of exact queries in front of it, for datagrams; `clear` it when the cache
-    is flushed, or when what is believed changes.
+    is flushed, or when what is believed changes. `turns` is where the resolver does long work:
+    clients can be served in between.
     """
 
     def __init__(
-        self, resolver: Resolver, clock: Clock, counters: Counters, limits: Limits | None = None
+        self,
+        resolver: Resolver,
+        clock: Clock,
+        counters: Counters,
+        limits: Limits | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._resolver = resolver
         self._reported: set[tuple[object, ...]] = set()
         self.counters = counters
         self.limits = limits or Limits()
+        self.turns = turns or Turns()
         self.front = Front(clock, counters, self._fresh)
 
     def use(self, resolver: Resolver) -> None:

@@ -1,8 +1,9 @@
 """Queries in datagrams: one task per socket that drains it, one per query that must wait.
 
 A socket is bound to one address, so a reply leaves from the address that was asked. What is known
-or rejected is answered in the draining task itself. The system's errors on a datagram (an
-unreachable client, a full buffer) concern that datagram alone: UDP may lose it.
+or rejected is answered in the draining task itself, or between two steps of
+whatever takes long (`resolver.turns`). The system's errors on a datagram (an unreachable client, a
+full buffer) concern that datagram alone: UDP may lose it.
 
 Datagrams are taken one by one. Where the system can do it and many are waiting, they are taken by
 the batch (`batch`) until they get few again; the replies are the same.
@@ -42,7 +43,8 @@ async def serve_datagrams(sock: socket.socket, handler: Handler, stop: trio.Even
             listener = _Listener(sock, handler, answers)
             async with trio.open_nursery() as receiving:
                 receiving.start_soon(listener.run)
-                await stop.wait()
+                with handler.turns.serving(listener.take_turn):
+                    await stop.wait()
                 receiving.cancel_scope.cancel()
             answers.cancel_scope.deadline = trio.current_time() + handler.limits.stop
 
@@ -73,10 +75,10 @@ class _Listener:
         while True:
             self._is_watched = True
             await trio.lowlevel.wait_readable(self._socket)
-            while self._take_turn():
+            while self.take_turn():
                 await trio.lowlevel.checkpoint()
 
-    def _take_turn(self) -> bool:
+    def take_turn(self) -> bool:
         """Takes what is there, until others are due; returns whether there may be more."""
         self._front.tick()
         left = self._limits.turn

@@ -10,6 +10,7 @@ their RDATA pass through untouched. That is also true of A6, which is historic (
 import msgspec
 
 from anchord.model import rdtypes
+from anchord.model.names import MAX_LABEL, MAX_NAME
 
 from .errors import FormError
 from .name import Known, read_name
@@ -101,7 +102,24 @@ def decompressed(rdtype: int, wire: bytes, start: int, end: int, known: Known) -
 
     They are still no longer than RDATA can be: each name stands in the message once in full.
     """
+    if _stands_in_full(LAYOUTS[rdtype], wire, start, end):
+        return wire[start:end]
     return b"".join(split(rdtype, wire, start, end, known))
+
+
+def _stands_in_full(layout: Layout, wire: bytes, start: int, end: int) -> bool:
+    """Whether RDATA fit their layout, and no name in them is compressed: most are like that."""
+    if layout.strings:
+        return False
+    position = start
+    for head in layout.heads:
+        position = name_start = position + head
+        while position < end and 0 < wire[position] <= MAX_LABEL:
+            position += wire[position] + 1
+        if position >= end or wire[position] or position - name_start >= MAX_NAME:
+            return False
+        position += 1
+    return layout.tail is None or end - position == layout.tail
 
 
 def canonical(rdtype: int, rdata: bytes) -> bytes:

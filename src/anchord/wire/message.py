@@ -14,6 +14,7 @@ from anchord.model.ede import Ede, EdeCode
 from anchord.model.names import ROOT, Name
 from anchord.model.question import ClientFlags, Question
 from anchord.model.response import Response, RRset
+from anchord.model.steps import Steps, at_once
 
 from .embedded import LAYOUTS, decompressed
 from .errors import FormError
@@ -178,8 +179,17 @@ def _judge(
 # ------------ Responses of upstreams ------------
 
 
+STEP = 24
+"""Records that are read at once, some 50 µs."""
+
+
 def read_response(wire: bytes, question: Question, upstream: str = "") -> Response:
-    """An upstream's reply to `question`.
+    """An upstream's reply to `question`, read at once; else as in `read_in_steps`."""
+    return at_once(read_in_steps(wire, question, upstream))
+
+
+def read_in_steps(wire: bytes, question: Question, upstream: str = "") -> Steps[Response]:
+    """An upstream's reply to `question`, a `STEP` at a time.
 
     Raises FormError where it is malformed or answers something else. One record of a type with
     names in it (see `embedded`) that does not fit its type makes the whole message malformed: the
@@ -202,9 +212,9 @@ def read_response(wire: bytes, question: Question, upstream: str = "") -> Respon
     ):
         raise FormError("a reply does not repeat the question")
     known: Known = {HEADER: wire[HEADER:name_end]}
-    answer, position = _read_section(wire, position, answers, known)
-    authority, position = _read_section(wire, position, authorities, known)
-    extended_rcode, edes = _read_extension(wire, position, additionals, known)
+    answer, position = yield from _read_section(wire, position, answers, known)
+    authority, position = yield from _read_section(wire, position, authorities, known)
+    extended_rcode, edes = yield from _read_extension(wire, position, additionals, known)
     return Response(
         question=question,
         rcode=extended_rcode << 4 | flags & 0xF,
@@ -262,14 +272,16 @@ _Found: TypeAlias = tuple[Name, list[int], dict[bytes, None]]
 
 def _read_section(
     wire: bytes, position: int, count: int, known: Known
-) -> tuple[tuple[RRset, ...], int]:
+) -> Steps[tuple[tuple[RRset, ...], int]]:
     """The RRsets of a section, and the offset after it.
 
     Records of other classes and of pseudo-types are no data, and left out.
     """
     records: dict[_Key, _Found] = {}
-    for _ in range(count):
+    for number in range(1, count + 1):
         owner, rdtype, rdclass, ttl, start, position = _read_record(wire, position, known)
+        if not number % STEP:
+            yield
         if rdclass != rdtypes.IN or rdtype in rdtypes.META:
             continue
         if rdtype in LAYOUTS:
@@ -286,10 +298,10 @@ def _read_section(
         else:
             found[1].append(ttl)
             found[2][rdata] = None
-    return (_rrsets(records) if records else ()), position
+    return ((yield from _rrsets(records)) if records else ()), position
 
 
-def _rrsets(records: dict[_Key, _Found]) -> tuple[RRset, ...]:
+def _rrsets(records: dict[_Key, _Found]) -> Steps[tuple[RRset, ...]]:
     """RRsets in the order of their first record, RRSIGs put to what they cover.
 
     RRSIGs of sets that are not there are kept at the end, as an RRset of type RRSIG for each name.
@@ -311,6 +323,8 @@ def _rrsets(records: dict[_Key, _Found]) -> tuple[RRset, ...]:
                 owner=owner,
             )
             rrsets.append(rrset)
+            if not len(rrsets) % STEP:
+                yield
         elif (name, covered, None) not in records:
             orphans.setdefault(name, []).append(found)
     for name, several in orphans.items():
@@ -327,13 +341,15 @@ def _rrsets(records: dict[_Key, _Found]) -> tuple[RRset, ...]:
 
 def _read_extension(
     wire: bytes, position: int, count: int, known: Known
-) -> tuple[int, tuple[Ede, ...]]:
+) -> Steps[tuple[int, tuple[Ede, ...]]]:
     """The extended code and the Extended DNS Errors of a reply's OPT record, if it has one."""
     extended_rcode = 0
     edes: tuple[Ede, ...] = ()
     seen = False
-    for _ in range(count):
+    for number in range(1, count + 1):
         _, rdtype, _, ttl, start, position = _read_record(wire, position, known)
+        if not number % STEP:
+            yield
         if rdtype == rdtypes.OPT:
             if seen:  # RFC 6891 section 6.1.1
                 raise FormError("a reply has two OPT records")

@@ -7,20 +7,21 @@ from anchord.cache.spans import Position, Span, Spans, nsec3_span, nsec_span
 from anchord.dnssec.denial import collect_evidence
 from anchord.model import names
 from anchord.model.names import Name
+from anchord.model.steps import at_once
 from support.denials import name, nsec, nsec3
 
 ZONE = name("z.lab")
 
 
 def span_of(owner: str, following: str) -> Span:
-    (record,) = collect_evidence([nsec("z.lab", owner, following, "A")], ZONE).nsecs
+    (record,) = at_once(collect_evidence([nsec("z.lab", owner, following, "A")], ZONE)).nsecs
     return nsec_span(record, ZONE)
 
 
 def hashed_span(begin: int, end: int) -> Span:
     """A span from one hash to another; hashes of these tests differ in their first octet."""
     rrset = nsec3("z.lab", bytes((begin,)) * 20, bytes((end,)) * 20, "A")
-    (record,) = collect_evidence([rrset], ZONE).nsec3s
+    (record,) = at_once(collect_evidence([rrset], ZONE)).nsec3s
     return nsec3_span(record)
 
 

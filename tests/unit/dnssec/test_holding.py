@@ -21,6 +21,7 @@ from support.judging import (
     authorities,
     codes,
     context_of,
+    first_request,
     is_all,
     judge,
     rrset,
@@ -233,7 +234,7 @@ def test_the_keys_of_a_zone_that_claims_a_proof_are_thought_to_be_needed(world: 
     address = rrset("unsigned.lab.", "A", EVIL)
     context = context_of(world)
     response = Response(question("unsigned.lab"), 0, (address,), (no_ds,))
-    request = validate(response, Work(context, Budget(context.limits), NOW)).send(None)
+    request = first_request(validate(response, Work(context, Budget(context.limits), NOW)))
     assert isinstance(request, AskZone)
     assert (request.name, request.is_signer) == (name("lab"), True)
 
@@ -241,6 +242,6 @@ def test_the_keys_of_a_zone_that_claims_a_proof_are_thought_to_be_needed(world: 
 def test_a_name_that_nothing_calls_a_zone_is_not_thought_to_be_one(world: World) -> None:
     context = context_of(world)
     response = Response(question("unsigned.lab"), 0, (rrset("unsigned.lab.", "A", EVIL),))
-    request = validate(response, Work(context, Budget(context.limits), NOW)).send(None)
+    request = first_request(validate(response, Work(context, Budget(context.limits), NOW)))
     assert isinstance(request, AskZone)
     assert (request.name, request.is_signer) == (name("unsigned.lab"), False)

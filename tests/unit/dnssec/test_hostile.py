@@ -171,6 +171,16 @@ def test_of_denials_in_a_failure_no_more_are_kept_than_are_looked_at() -> None:
         assert len(answer.authority) == kept
 
 
+def test_more_denials_than_any_answer_needs_are_not_looked_at() -> None:
+    most = Limits().evidence_records
+    for count, words in ((most, "records that do not verify"), (most + 1, "NSEC3 records; ")):
+        padding = count - 1  # one NSEC of the zone's own denies the name and its wildcard
+        world = world_of(Plan("z.lab.", "padded", faults=f"padded-denials {padding}"))
+        answer = judge(world, "nx.z.lab A")
+        assert (answer.verdict.status, codes(answer)[0]) == (BOGUS, 6)
+        assert words in texts(answer)
+
+
 def test_hashing_is_limited_for_the_whole_query() -> None:
     """CVE-2023-50868: a name of 120 labels below NSEC3 with 50 iterations and a long salt."""
     world = world_of(Plan("z.lab.", "dear", denial=Nsec3(50, bytes(255))))
@@ -234,7 +244,7 @@ def test_an_alias_behind_a_budget_that_is_spent_is_not_looked_into(world: World)
 
 
 def test_a_long_validation_lets_others_run(world: World) -> None:
-    """A pause stands before each signature, whether it verifies or not."""
+    """A pause stands before each signature, whether it verifies or not; and about the whole."""
     context = context_of(world)
     judge(world, "z.lab A", context)
     context.memo.clear()
@@ -252,4 +262,4 @@ def test_a_long_validation_lets_others_run(world: World) -> None:
             request = asking.send(zone)
         except StopIteration:
             break
-    assert pauses == len([rrset for rrset in response.answer if rrset.signatures])
+    assert pauses == 2 + len([rrset for rrset in response.answer if rrset.signatures])

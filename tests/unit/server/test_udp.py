@@ -12,11 +12,14 @@ import dns.message
 import dns.rcode
 import pytest
 import trio
+import trio.testing
 
 from anchord.cache.store import AnswerCache, Entry
 from anchord.model.clock import SystemClock
 from anchord.model.question import ClientFlags, Question
+from anchord.model.steps import Steps
 from anchord.model.verdict import Status
+from anchord.resolver import turns
 from anchord.resolver.resolver import Known
 from anchord.server.limits import Limits
 from support.doors import (
@@ -245,3 +248,42 @@ async def test_dig_is_content(family: int) -> None:
         assert "flags: qr rd ra ad;" in shown
         assert "wWw.example.\t\t300\tIN\tA\t192.0.2.1" in shown
         assert "WARNING" not in shown
+
+
+async def test_what_is_known_is_told_between_the_steps_of_long_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing else has a turn meanwhile, not even the task that drains the socket."""
+    monkeypatch.setattr(turns, "STINT", 60.0)
+    async with open_doors() as doors, Datagrams(doors.addresses[4]) as client:
+        asked = make_query("www.example.").to_wire()
+        known = await client.ask(asked)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.connect(doors.addresses[4])
+            other.setblocking(False)
+
+            def work() -> Steps[tuple[bytes, int]]:
+                yield
+                other.send(b"??" + asked[2:])
+                other.send(make_query("new.example.").to_wire())
+                yield
+                return other.recv(4096), len(doors.resolver.asked)
+
+            reply, number = await doors.handler.turns.run(work())
+            assert (reply, number) == (b"??" + known[2:], 1)
+            await trio.lowlevel.wait_readable(other)
+            assert dns.message.from_wire(other.recv(4096)).rcode() == dns.rcode.NOERROR
+            assert len(doors.resolver.asked) == 2
+
+
+async def test_a_door_that_is_closed_is_not_served() -> None:
+    async with open_doors() as doors, Datagrams(doors.addresses[4]) as client:
+        asked = make_query("www.example.").to_wire()
+        await client.ask(asked)
+        doors.stop.set()
+        await trio.testing.wait_all_tasks_blocked()
+        received = doors.counters.udp_queries
+        with contextlib.suppress(OSError):
+            await client.send(asked)
+        await doors.handler.turns.give_way()
+        assert doors.counters.udp_queries == received

@@ -14,12 +14,14 @@ from anchord.wire.message import (
     QR,
     RA,
     RD,
+    STEP,
     TC,
     Query,
     Rejection,
     find_edns,
     find_option,
     is_truncated,
+    read_in_steps,
     read_query,
     read_response,
 )
@@ -384,6 +386,21 @@ def test_two_thousand_records_are_read_in_linear_time(number: int) -> None:
     wire = reply(*addresses)
     assert len(read_response(wire, QUESTION).answer[0].rdatas) == number
     assert calls(lambda: read_response(wire, QUESTION)) < 20 * number
+
+
+RECORDS = tuple(record(TO_QUESTION, 1000 + i, b"") for i in range(1000))
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [reply(*RECORDS), reply(authority=RECORDS), reply(additional=RECORDS)],
+    ids=["answer", "authority", "additional"],
+)
+def test_a_long_reply_is_read_in_short_steps(wire: bytes) -> None:
+    number = len(list(read_in_steps(wire, QUESTION)))
+    assert number >= 1000 // STEP
+    steps = read_in_steps(wire, QUESTION)
+    assert all(calls(lambda: next(steps, None)) < 20 * STEP for _ in range(number + 1))
 
 
 @pytest.mark.parametrize("number", [500, 2000, 4000])
