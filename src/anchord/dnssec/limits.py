@@ -23,6 +23,9 @@ class Limits(msgspec.Struct, frozen=True):
     signatures_per_rrset: int = 8
     """RRSIGs per RRset that are usable. With more, none is tried: an upstream may put the records
     of a set in any order, so that the first few are no choice of the zone's."""
+    records_per_set: int = 128
+    """DS, DNSKEY or RRSIG records of one set, usable or not (BIND: 100); with more, none is looked
+    at: each costs some work, if only to say what is wrong with it."""
     keys_per_tag: int = 4
     """Keys of one tag and algorithm (as Unbound and Technitium); with more, none is tried."""
     ds_per_zone: int = 8

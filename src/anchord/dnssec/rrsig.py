@@ -46,6 +46,8 @@ def verify_rrset(
     Where a limit would have to choose among RRSIGs or keys, none is tried: their order is whatever
     the upstream makes it, and must not decide.
     """
+    if len(rrset.signatures) > work.limits.records_per_set:
+        return limit_flaw("too many RRSIGs over one RRset", rrset.name)
     usable, flaws = _usable_signatures(rrset, zone, work)
     if len(usable) > work.limits.signatures_per_rrset:
         return limit_flaw("too many RRSIGs over one RRset", rrset.name)

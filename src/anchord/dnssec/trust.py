@@ -183,6 +183,8 @@ def _enter_anchor(anchor: Anchor, soon: tuple[Question, ...], work: Work) -> Ask
 def _enter(ds: Signed, parent: ZoneTrust, work: Work) -> Asking[ZoneTrust]:
     """The zone below a secure cut, proven by the DS RRset that its parent has signed."""
     link = Link(ds.rrset.name, Status.SECURE, ds=ds.rrset)
+    if len(ds.rrset.rdatas) > work.limits.records_per_set:
+        return _over_limit(link, parent, "too many DS records")
     above = replace(
         parent,
         expires_in=ds.rrset.ttl,
@@ -214,6 +216,8 @@ def _prove_key_set(
             link, above, Status.UNOBTAINABLE, *skipped.flaws, over_limit=skipped.over_limit
         )
     rrset = find(response.answer, zone, rdtypes.DNSKEY)
+    if rrset and len(rrset.rdatas) > work.limits.records_per_set:
+        return _over_limit(link, above, "too many keys")
     link = replace(link, dnskey=rrset)
     key_set = read_key_set(rrset) if rrset else []
     entry = entry_keys(zone, key_set, usable, work.limits)
@@ -259,6 +263,12 @@ def _ended(
         valid_until=above.valid_until,
         over_limit=over_limit,
     )
+
+
+def _over_limit(link: Link, above: ZoneTrust, limit: str) -> ZoneTrust:
+    """A zone of which there is too much to look at."""
+    flaw = limit_flaw(limit, link.zone)
+    return _ended(link, above, Status.BOGUS, flaw, over_limit=True)
 
 
 def insecure_below(name: Name, denial: Proof, trust: ZoneTrust) -> ZoneTrust:
