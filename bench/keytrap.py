@@ -32,6 +32,9 @@ without limits altogether, and as many for each server, be it fast or slow."""
 LONG = 3
 """… and so many times as long as other measurements, since few queries meet one."""
 
+DEAREST, EACH = "the dearest of these kinds", "one of each kind"
+"""What an attacker would send who knows the server, and one who does not."""
+
 AT_ONCE = 20
 """Hostile questions that are under way while their price is taken: Unbound rests for more than a
 second over each that makes it hash much, and is not to be waited for one by one."""
@@ -50,10 +53,14 @@ def measure(rig: Rig) -> Results:
         for server in rig.servers:
             with server.running(rig.folder, rig.upstream) as running:
                 honest = {key: _price(results, running, kind) for key, kind in ordinary.items()}
+                prices = []
                 for kind in kinds:
                     price = _price(results, running, kind, most="≤ 1", most_ms="≤ 50")
                     gained = results.of(kind.name, absolute="times an ordinary one")
                     gained.add(running.name, price / honest[kind.has_zones])
+                    prices.append(price)
+                results.of(DEAREST, goal="≤ 1").add(running.name, max(prices))
+                results.of(EACH, goal="≤ 1").add(running.name, sum(prices))
             with server.running(rig.folder, rig.upstream) as running:
                 _attack(rig, results, running, kinds)
     return results
