@@ -14,7 +14,7 @@ from anchord.model.verdict import Flaw, Status, weakest
 
 from . import claims
 from .asking import Asking, Work, ZoneTrust, ask_zone
-from .denial import DENYING, Denied, collect_evidence
+from .denial import DENYING, Denied, collect_evidence, effort
 from .holding import MOST_SIGNERS, denying_zones, holding_zone, proof_of, signers_of
 from .limits import Budget
 from .parts import Part, with_proof
@@ -111,6 +111,8 @@ def other_denials(heard: list[Response], parts: list[Part], work: Work) -> Askin
             r for r in response.authority if r.rdtype in DENYING and (r.name, r.rdtype) not in known
         ]
         for other in others[: work.limits.denial_records]:
+            if not apart.budget.spend_effort(effort([other])):
+                break
             for zone in sorted(zones & signers_of(other)):
                 trust = yield from ask_zone(zone, apart)
                 evidence = yield from collect_evidence((other,), zone)

@@ -85,6 +85,10 @@ class Evidence(msgspec.Struct, frozen=True):
             tuple(record for record in self.nsec3s if record.rrset is not rrset),
         )
 
+    def __len__(self) -> int:
+        """How many records there are."""
+        return len(self.nsecs) + len(self.nsec3s)
+
     @property
     def rrsets(self) -> list[RRset]:
         """All RRsets of the evidence."""
@@ -95,6 +99,11 @@ class Evidence(msgspec.Struct, frozen=True):
 def denials_in(response: Response) -> list[RRset]:
     """All NSEC and NSEC3 RRsets of a response, whosoever they are."""
     return [rrset for rrset in response.authority if rrset.rdtype in DENYING]
+
+
+def effort(rrsets: Iterable[RRset]) -> int:
+    """What it takes to collect evidence from them: each is two records, and so many signatures."""
+    return sum(2 + len(rrset.signatures) for rrset in rrsets)
 
 
 Claim: TypeAlias = Callable[[Evidence], Denial | None]

@@ -19,10 +19,10 @@ from anchord.model.verdict import Answer, Checked, Flaw, Status, Verdict, weakes
 from .absence import judge_denial, other_denials, unchecked_denials
 from .asking import Asking, Work, ask
 from .classify import Alias, Ending, Story, tell
-from .denial import Denied
+from .denial import DENYING, Denied
 from .parts import Part, joined
 from .rrsets import judge_rrset
-from .rrsig import limit_flaw
+from .rrsig import is_limit, limit_flaw
 from .trust import unanswered
 
 LONGEST_TTL = 0x7FFFFFFF
@@ -72,8 +72,7 @@ def validate(response: Response, work: Work) -> Asking[Answer]:
         heard.append(response)
     end = parts[-1]
     if not weakest(*(part.status for part in parts)).is_failure:
-        parts.append((yield from other_denials(heard, parts, work)))
-        parts.append(unchecked_denials(heard, parts, work))
+        parts += yield from _beside(heard, parts, work)
     yield None
     return _assemble(heard, parts, end, edes, work)
 
@@ -122,6 +121,14 @@ def _judge_ending(story: Story, response: Response, work: Work) -> Asking[Part]:
             return (yield from judge_denial(story.name, is_name_error, response, work))
 
 
+def _beside(heard: list[Response], parts: list[Part], work: Work) -> Asking[list[Part]]:
+    """What came along with an answer that holds; or that it does not, being past a limit."""
+    if work.budget.exhausted:
+        return [_given_up(heard[0].question.name, work)]
+    others = yield from other_denials(heard, parts, work)
+    return [others, unchecked_denials(heard, [*parts, others], work)]
+
+
 def _given_up(name: Name, work: Work) -> Part:
     """What is not looked into any more, since the whole is past a limit."""
     return Part(Status.BOGUS, flaws=(limit_flaw(work.budget.exhausted, name),))
@@ -144,7 +151,7 @@ def _assemble(
         text = f"{first.question} was denied without proof: it may be forged"
         flaws.append(Flaw(EdeCode.DNSSEC_BOGUS, text, first.question.name))
     chain = {link.zone: link for part in parts for link in part.chain}
-    verdict = Verdict(status, tuple(dict.fromkeys(flaws)), tuple(chain.values()))
+    verdict = Verdict(status, _each_once(flaws), tuple(chain.values()))
     if status.is_failure:
         answer = _as_they_came([r for response in heard for r in response.answer], parts, status)
         denials = [r for r in last.authority if r.rdtype in _DENIALS]
@@ -167,10 +174,22 @@ def _assemble(
     )
 
 
-_DENIALS = (rdtypes.SOA, rdtypes.NSEC, rdtypes.NSEC3)
+def _each_once(flaws: list[Flaw]) -> tuple[Flaw, ...]:
+    """One flaw for each limit that was hit: it was the question's, whatever it struck first."""
+    told: dict[object, Flaw] = {}
+    for flaw in flaws:
+        told.setdefault(flaw.facts if is_limit(flaw) else flaw, flaw)
+    return tuple(told.values())
+
+
+_DENIALS = (rdtypes.SOA, *DENYING)
+
+MOST_KEPT = 256
+"""RRsets of a section that a failure keeps: more than any type there is, at a few names."""
 
 
 def _as_they_came(rrsets: list[RRset], parts: list[Part], status: Status) -> tuple[Checked, ...]:
+    rrsets = rrsets[:MOST_KEPT]
     judged = {
         (rrset.name, rrset.rdtype): part.status
         for part in parts

@@ -17,8 +17,8 @@ from anchord.wire.rdata import read_signer
 
 from . import claims
 from .asking import Asking, Work, ZoneTrust, ask_zone
-from .denial import STEP, Claim, Denied, collect_evidence, denials_in
-from .proofs import Proof, prove
+from .denial import STEP, Claim, Denied, collect_evidence, denials_in, effort
+from .proofs import CLAIMS, Proof, prove
 from .trust import insecure_below
 
 
@@ -30,13 +30,16 @@ def holding_zone(name: Name, response: Response, work: Work) -> Asking[ZoneTrust
     there for another reason.
     """
     zones = within_anchor((yield from denying_zones(response, name, work)), name, work)
-    if len(denials_in(response)) > work.limits.evidence_records:
+    denials = denials_in(response)
+    if len(denials) > work.limits.evidence_records:
         zones = []
     for signer in zones[:MOST_SIGNERS]:
+        if not work.budget.spend_effort(effort(denials)):
+            break
         evidence = yield from collect_evidence(response.authority, signer)
         for cut in names.names_between(signer, name):
             claim = claims.insecure_cut(cut, work)
-            if not claim(evidence):
+            if not (work.budget.spend_effort(1 + len(evidence) // CLAIMS) and claim(evidence)):
                 continue
             trust = yield from ask_zone(names.parent(cut), work, is_signer=True)
             proof = yield from prove(claim, response, trust, work)
@@ -103,6 +106,8 @@ def denying_zones(response: Response, holder: Name, work: Work) -> Steps[list[Na
     denials = denials_in(response)
     if len(denials) > work.limits.evidence_records:
         denials = denials[: work.limits.denial_records]
+    if not work.budget.spend_effort(effort(denials)):
+        return []
     for number, rrset in enumerate(denials, 1):
         found |= signers_of(rrset)
         if not number % STEP:

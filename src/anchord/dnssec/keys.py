@@ -181,8 +181,5 @@ def _lacks_only_flags(key: Dnskey, zone: Name, ds_set: list[Ds]) -> bool:
     """Whether the DS set would authenticate the key with its Zone Key flag, SEP or not."""
     if key.has_zone_flag or key.protocol != 3:
         return False
-    return any(
-        _authenticates(ds, zone, read_dnskey(as_zone_key(key, extra)))
-        for ds in ds_set
-        for extra in (0, 1)
-    )
+    flagged = [read_dnskey(as_zone_key(key, extra)) for extra in (0, 1)]
+    return any(_authenticates(ds, zone, candidate) for candidate in flagged for ds in ds_set)

@@ -39,10 +39,17 @@ class Limits(msgspec.Struct, frozen=True):
     iterations must pass (CVE-2023-50868)."""
     aliases: int = 11
     """Aliases followed (as Unbound)."""
+    effort: int = 4096
+    """Records, of whatever kind, that are looked at in proofs per client query, each as often as it
+    is: 10 to 20 ms. The longest legitimate chain needs a quarter. It is what bounds all together
+    that no other limit counts: thousands of records that are of no use, and walks past them."""
     upstream_queries: int = 64
     """Upstream queries per client query: a DS walk down 34 labels of ip6.arpa must pass."""
     repeated_queries: int = 16
     """… and as many more for asking again where evidence is missing."""
+    upstream_records: int = 8192
+    """Records in the replies to them that are read, about 15 ms: two replies of 64 KiB full of
+    addresses, and the chains for them."""
 
     @property
     def evidence_records(self) -> int:
@@ -56,6 +63,7 @@ class Limits(msgspec.Struct, frozen=True):
 _SIGNATURES = "too many signature checks"
 _FAILURES = "too many signatures that do not verify"
 _HASHING = "too much NSEC3 hashing"
+_EFFORT = "too many records to look at"
 
 
 class Budget:
@@ -76,6 +84,7 @@ class Budget:
             _SIGNATURES: limits.signatures if is_query else limits.zone_signatures,
             _FAILURES: limits.failed_signatures if is_query else limits.zone_failed_signatures,
             _HASHING: limits.hash_blocks,
+            _EFFORT: limits.effort,
         }
         self.exhausted = ""
 
@@ -90,6 +99,10 @@ class Budget:
     def spend_hash(self, blocks: int) -> bool:
         """Take so many SHA-1 blocks; False when there are not as many left."""
         return self._spend(_HASHING, blocks)
+
+    def spend_effort(self, records: int) -> bool:
+        """Look at so many records; False when there are not as many left."""
+        return self._spend(_EFFORT, records)
 
     def _spend(self, share: str, amount: int = 1) -> bool:
         if self.exhausted:

@@ -17,8 +17,11 @@ from anchord.wire.rdata import read_nsec, read_nsec3
 
 from . import times
 from .asking import Asking, Work, ZoneTrust
-from .denial import STEP, Claim, Denial, Denied, Evidence, collect_evidence, denials_in
+from .denial import STEP, Claim, Denial, Denied, Evidence, collect_evidence, denials_in, effort
 from .rrsig import Signed, limit_flaw, verify_rrset
+
+CLAIMS = 4
+"""Records that a claim is held against at the price of looking at one."""
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -42,14 +45,17 @@ def prove(
     work: Work,
 ) -> Asking[Proof | Flaw]:
     """The proof that the zone gives for a claim in this response, or why it gives none."""
-    if len(denials_in(response)) > work.limits.evidence_records:
+    denials = denials_in(response)
+    if len(denials) > work.limits.evidence_records:
         return limit_flaw("too many NSEC or NSEC3 records", trust.zone)
+    if not work.budget.spend_effort(effort(denials)):
+        return limit_flaw(work.budget.exhausted, trust.zone)
     evidence = yield from collect_evidence(response.authority, trust.zone)
     checked: dict[int, Signed] = {}
     flaw: Flaw | None = None
     checks = 0
     yield None  # finding a proof may take much hashing
-    while denial := claim(evidence):
+    while work.budget.spend_effort(1 + len(evidence) // CLAIMS) and (denial := claim(evidence)):
         unchecked = [rrset for rrset in denial.records if id(rrset) not in checked]
         if not unchecked:
             return _proof(denial, checked, trust.zone, work.now)

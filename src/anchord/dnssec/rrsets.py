@@ -20,12 +20,15 @@ from .holding import (
     within_anchor,
 )
 from .parts import Part, with_proof
-from .rrsig import Signed, verify_rrset
+from .rrsig import Signed, limit_flaw, verify_rrset
 from .trust import exemption
 
 
 def judge_rrset(rrset: RRset, response: Response, work: Work) -> Asking[Part]:
     """An RRset, with the proof that is due where it was expanded from a wildcard."""
+    if not work.budget.spend_effort(1 + len(rrset.signatures)):
+        flaw = limit_flaw(work.budget.exhausted, rrset.name)
+        return Part(Status.BOGUS, (rrset,), flaws=(flaw,))
     if rrset.rdtype == rdtypes.RRSIG:
         return _judge_signatures(rrset)
     checked, trust = yield from _check(rrset, response, work)

@@ -5,6 +5,9 @@ that are usable are then tried, one check at a time. Any one that verifies is en
 section 5.4). If none does, the flaw names the most telling reason.
 """
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import msgspec
 
 from anchord.model import names, rdtypes
@@ -46,14 +49,24 @@ def verify_rrset(
     Where a limit would have to choose among RRSIGs or keys, none is tried: their order is whatever
     the upstream makes it, and must not decide.
     """
-    if len(rrset.signatures) > work.limits.records_per_set:
+    count = len(rrset.signatures)
+    if count > work.limits.records_per_set:
         return limit_flaw("too many RRSIGs over one RRset", rrset.name)
-    usable, flaws = _usable_signatures(rrset, zone, work)
+    if not work.budget.spend_effort(count):
+        return limit_flaw(work.budget.exhausted, rrset.name)
+    usable, flaw = _usable_signatures(rrset, zone, work)
     if len(usable) > work.limits.signatures_per_rrset:
         return limit_flaw("too many RRSIGs over one RRset", rrset.name)
-    rdatas = _in_canonical_order(rrset) if usable else []
+    flaws = [flaw] if flaw else []
+    rdatas: list[bytes] = []
     for rrsig in usable:
-        flaw = yield from _try_signature(rrset, rdatas, rrsig, keys, work)
+        candidates = [key for key in keys if _may_have_made(key, rrsig)]
+        if candidates:
+            rdatas = rdatas or _in_canonical_order(rrset)
+            flaw = yield from _try_signature(rrset, rdatas, rrsig, candidates, work)
+        else:
+            yield None
+            flaw = _no_such_key(rrset, rrsig, keys, work)
         if flaw is None:
             return _signed(rrset, rrsig, work.now)
         if work.budget.exhausted:
@@ -74,18 +87,26 @@ _ORDER = (
 """Which of several reasons tells most: the narrowest first."""
 
 
+_RANKS = {code: rank for rank, code in enumerate(_ORDER)}
+
+
 def _telling(flaw: Flaw) -> int:
-    return _ORDER.index(flaw.code)
+    return _RANKS[flaw.code]
 
 
-def _usable_signatures(rrset: RRset, zone: Name, work: Work) -> tuple[list[Rrsig], list[Flaw]]:
-    """The RRSIGs by `zone` that are worth a check, and what is wrong with the others by it.
+_Fault: TypeAlias = tuple[EdeCode, Callable[[], str]]
+"""What is wrong with an RRSIG, and how to say it: only one of many is said."""
+
+
+def _usable_signatures(rrset: RRset, zone: Name, work: Work) -> tuple[list[Rrsig], Flaw | None]:
+    """The RRSIGs by `zone` that are worth a check, and the worst that is wrong with others by it.
 
     Those of most labels come first: what was not expanded from a wildcard needs no proof for that.
     Past the limit there is no need to look further.
     """
     usable: list[Rrsig] = []
-    flaws: list[Flaw] = []
+    worst: tuple[Rrsig, _Fault] | None = None
+    labels = names.label_count(rrset.name) - names.is_wildcard(rrset.name)
     for rdata in rrset.signatures:
         try:
             rrsig = read_rrsig(rdata)
@@ -93,48 +114,63 @@ def _usable_signatures(rrset: RRset, zone: Name, work: Work) -> tuple[list[Rrsig
             continue
         if rrsig.signer != zone:
             continue
-        flaw = _unusable(rrset, rrsig, work)
-        if flaw is not None:
-            flaws.append(flaw)
+        fault = _unusable(rrset, rrsig, labels, work)
+        if fault is not None:
+            if worst is None or _RANKS[fault[0]] < _RANKS[worst[1][0]]:
+                worst = rrsig, fault
             continue
         usable.append(rrsig)
         if len(usable) > work.limits.signatures_per_rrset:
             break
     usable.sort(key=lambda rrsig: -rrsig.labels)
-    return usable, flaws
+    if worst is None:
+        return usable, None
+    rrsig, (code, say) = worst
+    return usable, _flaw(code, rrset, rrsig, say())
 
 
-def _unusable(rrset: RRset, rrsig: Rrsig, work: Work) -> Flaw | None:
+def _unusable(rrset: RRset, rrsig: Rrsig, labels: int, work: Work) -> _Fault | None:
+    """Why an RRSIG is no use for an RRset whose owner has so many labels, a wildcard's aside."""
     now = work.now
     if rrsig.type_covered != rrset.rdtype:
-        text = f"the RRSIG of {_what(rrset)} covers another type"
-        return _flaw(EdeCode.DNSSEC_BOGUS, rrset, rrsig, text)
-    owner_labels = names.label_count(rrset.name) - names.is_wildcard(rrset.name)
-    if not names.label_count(rrsig.signer) <= rrsig.labels <= owner_labels:
-        text = f"{_by(rrset, rrsig)} is for {rrsig.labels} labels, which cannot be"
-        return _flaw(EdeCode.DNSSEC_BOGUS, rrset, rrsig, text)
+        return EdeCode.DNSSEC_BOGUS, lambda: f"the RRSIG of {_what(rrset)} covers another type"
+    if not names.label_count(rrsig.signer) <= rrsig.labels <= labels:
+        return (
+            EdeCode.DNSSEC_BOGUS,
+            lambda: f"{_by(rrset, rrsig)} is for {rrsig.labels} labels, which cannot be",
+        )
     if rrsig.algorithm not in work.context.supported.algorithms:
-        algorithm = algorithm_text(rrsig.algorithm)
-        text = f"{_what(rrset)} has no RRSIG of a supported algorithm, only {algorithm}"
-        return _flaw(EdeCode.RRSIGS_MISSING, rrset, rrsig, text)
+        return (
+            EdeCode.RRSIGS_MISSING,
+            lambda: (
+                f"{_what(rrset)} has no RRSIG of a supported algorithm, "
+                f"only {algorithm_text(rrsig.algorithm)}"
+            ),
+        )
     if times.is_before(rrsig.expiration, rrsig.inception):
-        text = (
-            f"{_by(rrset, rrsig)} expires ({times.to_text(rrsig.expiration, now)}) before "
-            f"it becomes valid ({times.to_text(rrsig.inception, now)})"
+        return (
+            EdeCode.SIGNATURE_EXPIRED_BEFORE_VALID,
+            lambda: (
+                f"{_by(rrset, rrsig)} expires ({times.to_text(rrsig.expiration, now)}) before "
+                f"it becomes valid ({times.to_text(rrsig.inception, now)})"
+            ),
         )
-        return _flaw(EdeCode.SIGNATURE_EXPIRED_BEFORE_VALID, rrset, rrsig, text)
     if times.is_before(rrsig.expiration, now):
-        text = (
-            f"{_by(rrset, rrsig)} expired {times.to_text(rrsig.expiration, now)}, "
-            f"{times.ago_text(now - rrsig.expiration)} ago"
+        return (
+            EdeCode.SIGNATURE_EXPIRED,
+            lambda: (
+                f"{_by(rrset, rrsig)} expired {times.to_text(rrsig.expiration, now)}, "
+                f"{times.ago_text(now - rrsig.expiration)} ago"
+            ),
         )
-        return _flaw(EdeCode.SIGNATURE_EXPIRED, rrset, rrsig, text)
     if times.is_before(now, rrsig.inception):
-        text = (
-            f"{_by(rrset, rrsig)} is not valid before {times.to_text(rrsig.inception, now)}, in "
-            f"{times.ago_text(rrsig.inception - now)}"
+        return (
+            EdeCode.SIGNATURE_NOT_YET_VALID,
+            lambda: (
+                f"{_by(rrset, rrsig)} is not valid before {times.to_text(rrsig.inception, now)}, "
+                f"in {times.ago_text(rrsig.inception - now)}"
+            ),
         )
-        return _flaw(EdeCode.SIGNATURE_NOT_YET_VALID, rrset, rrsig, text)
     return None
 
 
@@ -142,23 +178,24 @@ def _by(rrset: RRset, rrsig: Rrsig) -> str:
     return f"the RRSIG of {_what(rrset)} by key {rrsig.key_tag}"
 
 
-def _try_signature(
-    rrset: RRset, rdatas: list[bytes], rrsig: Rrsig, keys: tuple[Dnskey, ...], work: Work
-) -> Asking[Flaw | None]:
-    """Check one RRSIG with each key that it may be of; None where one verifies it."""
-    candidates = [
-        key
-        for key in keys
-        if key.key_tag == rrsig.key_tag
+def _may_have_made(key: Dnskey, rrsig: Rrsig) -> bool:
+    return (
+        key.key_tag == rrsig.key_tag
         and key.algorithm == rrsig.algorithm
         and key.is_zone_key
         and not key.is_revoked
-    ]
-    if not candidates:
-        return _no_such_key(rrset, rrsig, keys)
+    )
+
+
+def _try_signature(
+    rrset: RRset, rdatas: list[bytes], rrsig: Rrsig, candidates: list[Dnskey], work: Work
+) -> Asking[Flaw | None]:
+    """Check one RRSIG with each key that it may be of; None where one verifies it."""
     if len(candidates) > work.limits.keys_per_tag:
         return limit_flaw("too many keys with one key tag", rrset.name)
     data = _signed_data(rrset, rdatas, rrsig)
+    if not work.budget.spend_effort(len(rdatas) // RDATAS + len(data) // OCTETS):
+        return limit_flaw(work.budget.exhausted, rrset.name)
     for key in candidates:
         memo = Memo.key(key.rdata, rrsig.signature, data)
         if work.context.memo.knows(memo):
@@ -175,8 +212,15 @@ def _try_signature(
     return _flaw(EdeCode.DNSSEC_BOGUS, rrset, rrsig, text)
 
 
-def _no_such_key(rrset: RRset, rrsig: Rrsig, keys: tuple[Dnskey, ...]) -> Flaw:
+RDATAS, OCTETS = 8, 1024
+"""Records of an RRset that is put in order, and octets that a signature is over, which cost as much
+as one record that is looked at."""
+
+
+def _no_such_key(rrset: RRset, rrsig: Rrsig, keys: tuple[Dnskey, ...], work: Work) -> Flaw:
     """Why the zone has no key that may have made this RRSIG."""
+    if not work.budget.spend_effort(len(keys)):
+        return limit_flaw(work.budget.exhausted, rrset.name)
     head = f"{_what(rrset)} is signed by key {rrsig.key_tag}"
     if any(
         rrsig.key_tag in (key.key_tag, key_tag(as_zone_key(key)))

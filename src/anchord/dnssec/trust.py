@@ -131,6 +131,11 @@ def _flight(zone: Name, between: list[Name], is_signer: bool) -> tuple[Question,
 # ------------ Is there a cut? ------------
 
 
+STEP, SETS = 8, 8
+"""What a step of the walk costs, in records that are looked at; and RRsets that it takes as much to
+look through as to look at one."""
+
+
 class Skipped(msgspec.Struct, frozen=True):
     """A DS answer that proved nothing, and why."""
 
@@ -148,6 +153,8 @@ def _judge_ds(
     """What a DS answer shows about a cut at `name`, by the keys of the zone above it."""
     if isinstance(response, Unanswered):
         return unanswered(response)
+    if not work.budget.spend_effort(STEP + len(response.answer) // SETS):
+        return Skipped((limit_flaw(work.budget.exhausted, name),), False, over_limit=True)
     ds = find(response.answer, name, rdtypes.DS)
     flaw: Flaw | None = None
     if ds:
@@ -204,6 +211,8 @@ def _prove_key_set(
 ) -> Asking[ZoneTrust]:
     """The zone of `link`, whose key set must be signed by a key that the DS set authenticates."""
     zone = link.zone
+    if not work.budget.spend_effort(len(ds_set)):
+        return _over_limit(link, above, work.budget.exhausted)
     usable = usable_ds(ds_set, work.context.supported)
     if not usable:
         return _ended(
@@ -218,6 +227,8 @@ def _prove_key_set(
     rrset = find(response.answer, zone, rdtypes.DNSKEY)
     if rrset and len(rrset.rdatas) > work.limits.records_per_set:
         return _over_limit(link, above, "too many keys")
+    if rrset and not work.budget.spend_effort(len(rrset.rdatas)):
+        return _over_limit(link, above, work.budget.exhausted)
     link = replace(link, dnskey=rrset)
     key_set = read_key_set(rrset) if rrset else []
     entry = entry_keys(zone, key_set, usable, work.limits)
@@ -321,7 +332,8 @@ def exemption(name: Name, context: Context, now: int) -> ZoneTrust | None:
 def unanswered(reply: Unanswered) -> Skipped:
     """A chain question that nobody answered: what is behind it cannot be judged."""
     if reply.over_limit:
-        flaw = limit_flaw("too many upstream queries for one question", reply.question.name)
+        limit = "too many upstream queries for one question, or records in the replies"
+        flaw = limit_flaw(limit, reply.question.name)
         return Skipped((flaw,), is_unanswered=True, over_limit=True)
     causes = [ede for ede in reply.edes if ede.code in _CAUSES]
     flaws = [Flaw(EdeCode(ede.code), ede.text, reply.question.name) for ede in causes]

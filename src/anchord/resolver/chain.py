@@ -24,7 +24,7 @@ from anchord.model.question import Question
 from anchord.model.response import Response, Unanswered
 from anchord.model.verdict import Status
 
-from .fetch import USUAL, Rung
+from .fetch import USUAL, Account, Rung
 from .filtering import blocker
 from .flight import Flight, Flights, first_that
 from .speculate import Registries
@@ -118,12 +118,6 @@ class Renewing(msgspec.Struct, frozen=True):
         self.zones.put(trust)
 
 
-class Account(msgspec.Struct):
-    """How many upstream queries may still be caused."""
-
-    left: int
-
-
 class Job(msgspec.Struct):
     """What one client question may still cause, and what is under way for it.
 
@@ -144,10 +138,10 @@ class Job(msgspec.Struct):
 class Source(Protocol):
     """What the engine's questions are put to."""
 
-    async def fetch(self, question: Question, rung: Rung, /) -> Said:
+    async def fetch(self, question: Question, rung: Rung, account: Account, /) -> Said:
         """The reply to a question, or why there is none."""
 
-    async def guess(self, question: Question) -> Said:
+    async def guess(self, question: Question, account: Account, /) -> Said:
         """The same for a question that nobody may need."""
 
 
@@ -172,12 +166,13 @@ class Driver:
         self._turns = turns
 
     def guess(self, questions: Iterable[Question], job: Job) -> None:
-        """Send questions that will probably be needed, on nobody's account."""
+        """Send questions that will probably be needed, as queries on nobody's account."""
         for question in questions:
+            guess = partial(self._fetcher.guess, question, job.account)
             job.guesses[question] = (
                 self._fetches.find((question, USUAL))
                 or self._guesses.find(question)
-                or self._guesses.start(question, partial(self._fetcher.guess, question))
+                or self._guesses.start(question, guess)
             )
 
     async def ask(
@@ -237,8 +232,7 @@ class Driver:
                 reply = await self.ask(request.question, job, request.soon, is_certain=is_certain)
             elif isinstance(request, AskZone):
                 reply = await self._find_zone(request, job)
-            else:
-                await self._turns.give_way()
+            await self._turns.give_way()  # what was asked for may have been there already
             try:
                 request = asking.send(reply)
             except StopIteration as done:
@@ -273,7 +267,7 @@ class Driver:
         request = AskZone(trust.zone, Budget(limits), trust.status is Status.SECURE)
         context = replace(self._context, zones=Renewing(zones))
         walk = find_zone(request, context, self._clock.wall())
-        job = Job(Account(limits.upstream_queries))
+        job = Job(Account(limits.upstream_queries, limits.upstream_records))
         self._renewals.start(trust.zone, partial(self.drive, walk, job))
         return True
 
@@ -297,10 +291,11 @@ class Driver:
         key = (question, job.rung)
         flight = job.flights.get(question) or self._fetches.find(key)
         if flight is None:
-            if job.account.left <= 0:
+            if job.account.queries <= 0:
                 return _landed(Unanswered(question, (), over_limit=True))
-            job.account.left -= 1
-            flight = self._fetches.start(key, partial(self._fetcher.fetch, question, job.rung))
+            job.account.queries -= 1
+            fetch = partial(self._fetcher.fetch, question, job.rung, job.account)
+            flight = self._fetches.start(key, fetch)
         job.flights[question] = flight
         return flight
 

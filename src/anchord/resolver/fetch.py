@@ -39,7 +39,7 @@ from anchord.upstream.choice import (
     standing_of,
 )
 from anchord.wire.errors import FormError
-from anchord.wire.message import is_truncated, read_in_steps
+from anchord.wire.message import is_truncated, read_in_steps, record_count
 from anchord.wire.query import write_plain_query, write_query
 
 from .filtering import blocker
@@ -81,6 +81,16 @@ class Rung(msgspec.Struct, frozen=True):
 
 USUAL = Rung()
 """How everything is asked at first."""
+
+
+class Account(msgspec.Struct):
+    """How many upstream queries may still be caused, and records in their replies be read."""
+
+    queries: int
+    records: int
+
+
+TOO_MUCH = Ede(EdeCode.DNSSEC_BOGUS, "the replies to one question have too many records")
 
 
 class Fetcher:
@@ -133,8 +143,10 @@ class Fetcher:
         self.queries = 0
         """Queries sent, for the statistics."""
 
-    async def fetch(self, question: Question, rung: Rung = USUAL) -> Response | Unanswered:
-        """What the upstreams of the question's route have to say.
+    async def fetch(
+        self, question: Question, rung: Rung = USUAL, account: Account | None = None
+    ) -> Response | Unanswered:
+        """What the upstreams of the question's route have to say, if the account has room for it.
 
         An upstream of another route is never asked, whatever the rung says; nor is another one
         once an upstream has said that it blocks the name.
@@ -150,10 +162,10 @@ class Fetcher:
 
         async def ask(upstream: Upstream) -> Response | Ede:
             if upstream is last:
-                return await self._ask_and_note(upstream, question, route, rung, deadline)
+                return await self._ask_and_note(upstream, question, route, rung, deadline, account)
             limit = min(trio.current_time() + self._timeout * ATTEMPT, deadline)
             with self._vigils[route.domain, upstream].kept():
-                return await self._ask_and_note(upstream, question, route, rung, limit)
+                return await self._ask_and_note(upstream, question, route, rung, limit, account)
             return Ede(EdeCode.NETWORK_ERROR, f"{upstream} has fallen silent")
 
         while upstreams:
@@ -166,6 +178,8 @@ class Fetcher:
                     return self._up_to_border(said, route)
             edes += [ede for said in heard.values() for ede in _reasons(said)]
             refusals += len(answers)
+            if TOO_MUCH in edes:
+                return Unanswered(question, tuple(edes), over_limit=True)
             blocked_by = next(filter(None, map(blocker, answers)), "")
             if blocked_by or refusals >= MOST_REFUSALS:
                 return Unanswered(question, tuple(edes), blocked_by=blocked_by)
@@ -209,7 +223,9 @@ class Fetcher:
             chooser.overtaken(first, began, trio.current_time())
         return heard
 
-    async def guess(self, question: Question) -> Response | Unanswered:
+    async def guess(
+        self, question: Question, account: Account | None = None
+    ) -> Response | Unanswered:
         """What the first upstream of the route says to a question that nobody may need.
 
         Silence is not held against it. A reply that it gets too many queries ends the guessing for
@@ -220,7 +236,7 @@ class Fetcher:
         upstreams, _ = self._plan(question, route)
         for upstream in upstreams[:1]:
             limit = trio.current_time() + self._timeout
-            said = await self._ask(upstream, question, route, USUAL, limit)
+            said = await self._ask(upstream, question, route, USUAL, limit, account)
             if isinstance(said, Response) and _is_usable(said):
                 return self._up_to_border(said, route)
             if isinstance(said, Response) and _is_limiting(said):
@@ -280,10 +296,16 @@ class Fetcher:
     # ------------ One upstream ------------
 
     async def _ask_and_note(
-        self, upstream: Upstream, question: Question, route: Route, rung: Rung, limit: float
+        self,
+        upstream: Upstream,
+        question: Question,
+        route: Route,
+        rung: Rung,
+        limit: float,
+        account: Account | None = None,
     ) -> Response | Ede:
         since = trio.current_time()
-        said = await self._ask(upstream, question, route, rung, limit)
+        said = await self._ask(upstream, question, route, rung, limit, account)
         self._note(upstream, route, said, since)
         return said
 
@@ -303,7 +325,13 @@ class Fetcher:
             logger.info("an upstream answers again: %s", upstream)
 
     async def _ask(
-        self, upstream: Upstream, question: Question, route: Route, rung: Rung, limit: float
+        self,
+        upstream: Upstream,
+        question: Question,
+        route: Route,
+        rung: Rung,
+        limit: float,
+        account: Account | None = None,
     ) -> Response | Ede:
         """The reply of one upstream, or why there is none that could be read."""
         was_encrypted = upstream.is_encrypted
@@ -312,14 +340,17 @@ class Fetcher:
         )
         with trio.CancelScope(deadline=limit):
             try:
-                response = await self._exchange(upstream, question, query)
-                if response.rcode in _NOT_UNDERSTOOD and not route.is_checked:
+                response = await self._exchange(upstream, question, query, account)
+                is_odd = isinstance(response, Response) and response.rcode in _NOT_UNDERSTOOD
+                if is_odd and not route.is_checked:
                     plain = write_plain_query(question)
-                    response = await self._exchange(upstream, question, plain)
+                    response = await self._exchange(upstream, question, plain, account)
             except UpstreamError as error:
                 return error.ede
             except FormError as error:
                 return Ede(EdeCode.INVALID_DATA, f"{upstream} sent nonsense: {error.problem}")
+            if isinstance(response, Ede):
+                return response
             edes = response.edes
             if not route.is_general:
                 edes = tuple(ede for ede in edes if ede.code != EdeCode.FORGED_ANSWER)
@@ -327,10 +358,19 @@ class Fetcher:
             return replace(response, edes=edes, is_authenticated=is_authenticated)
         return Ede(EdeCode.NETWORK_ERROR, f"{upstream} did not answer in time")
 
-    async def _exchange(self, upstream: Upstream, question: Question, query: bytes) -> Response:
-        """One query and its reply, as it came. Raises UpstreamError, FormError."""
+    async def _exchange(
+        self, upstream: Upstream, question: Question, query: bytes, account: Account | None
+    ) -> Response | Ede:
+        """One query and its reply, as it came, if the account has room for it.
+
+        Raises UpstreamError, FormError.
+        """
         self.queries += 1
         reply = await upstream.exchange(query)
+        if account is not None:
+            account.records -= record_count(reply)
+            if account.records < 0:
+                return TOO_MUCH
         steps = read_in_steps(reply, question, upstream=str(upstream))
         response = await self._turns.run(steps)
         if is_truncated(reply):

@@ -30,8 +30,8 @@ from anchord.model.response import Response, Unanswered
 from anchord.model.verdict import Answer, Checked, Status, without_records
 
 from .again import LADDER, may_be_better, rungs
-from .chain import Account, Driver, Job, KnownZones
-from .fetch import Fetcher, passed_on
+from .chain import Driver, Job, KnownZones
+from .fetch import Account, Fetcher, passed_on
 from .filtering import suspicion
 from .flight import Flight, Flights, first_that
 from .recall import Recall
@@ -108,7 +108,8 @@ class Inquiries:
         """Fetch, validate, keep: within the time that a client query may take as a whole."""
         deadline = trio.current_time() + self._means.timeout
         first_attempt = self._first_attempts[question]
-        job = Job(Account(self._limits.upstream_queries))
+        limits = self._limits
+        job = Job(Account(limits.upstream_queries, limits.upstream_records))
         try:
             await first_attempt.run(partial(self._first_attempt, question, job, deadline))
             answer = await first_attempt.wait()
@@ -156,7 +157,7 @@ class Inquiries:
 
     async def _ask_again(self, question: Question, answer: Answer, deadline: float) -> Answer:
         """The first answer that holds, of all the ways to ask; else the one that was there."""
-        account = Account(self._limits.repeated_queries)
+        account = Account(self._limits.repeated_queries, self._limits.upstream_records)
         deadline = min(deadline, trio.current_time() + LADDER)
         upstreams = self._means.fetcher.in_order(self._means.routes.of(question))
         better = await first_that(

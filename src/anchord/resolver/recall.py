@@ -21,8 +21,8 @@ from anchord.model.question import Question
 from anchord.model.response import Response, Unanswered
 from anchord.model.verdict import Answer
 
-from .chain import Account, Driver, Job
-from .fetch import Rung
+from .chain import Driver, Job
+from .fetch import Account, Rung
 from .turns import Turns
 
 
@@ -97,14 +97,15 @@ class Recall:
         return found or Unanswered(question, ())
 
     def _job(self) -> Job:
-        return Job(Account(self._context.limits.upstream_queries))
+        limits = self._context.limits
+        return Job(Account(limits.upstream_queries, limits.upstream_records))
 
     # What a driver asks: the evidence, in the place of upstreams.
 
-    async def fetch(self, question: Question, _: Rung, /) -> Response | Unanswered:
+    async def fetch(self, question: Question, _: Rung, __: Account, /) -> Response | Unanswered:
         """What an upstream has said to the question, before the restart."""
         return self._said(question)
 
-    async def guess(self, question: Question) -> Response | Unanswered:
+    async def guess(self, question: Question, _: Account, /) -> Response | Unanswered:
         """The same."""
         return self._said(question)

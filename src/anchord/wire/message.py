@@ -182,6 +182,23 @@ def _judge(
 STEP = 24
 """Records that are read at once, some 50 µs."""
 
+MOST_SETS = 512
+"""RRsets of a section, RRSIGs counted apart: a name may have any type there is, and an answer a few
+names. With more, the reply is malformed."""
+
+MOST_OCTETS = 128 * 1024
+"""Octets of the RDATA of a section with their names written out. Each may stand in two octets of a
+reply, which so could have megabytes. With more, the reply is malformed."""
+
+
+def record_count(wire: bytes) -> int:
+    """How many records a message has room for, of those that it claims: what reading it takes."""
+    if len(wire) < HEADER:
+        return 0
+    _, _, _, answers, authorities, additionals = _HEADER.unpack_from(wire)
+    claimed: int = answers + authorities + additionals
+    return min(claimed, len(wire) // (_RECORD.size + 1))
+
 
 def read_response(wire: bytes, question: Question, upstream: str = "") -> Response:
     """An upstream's reply to `question`, read at once; else as in `read_in_steps`."""
@@ -278,6 +295,7 @@ def _read_section(
     Records of other classes and of pseudo-types are no data, and left out.
     """
     records: dict[_Key, _Found] = {}
+    room = MOST_OCTETS
     for number in range(1, count + 1):
         owner, rdtype, rdclass, ttl, start, position = _read_record(wire, position, known)
         if not number % STEP:
@@ -286,6 +304,9 @@ def _read_section(
             continue
         if rdtype in LAYOUTS:
             rdata = decompressed(rdtype, wire, start, position, known)
+            room -= len(rdata)
+            if room < 0:
+                raise FormError("a reply has names of too many octets")
         else:
             rdata = wire[start:position]
         if ttl > LONGEST_TTL:
@@ -295,6 +316,8 @@ def _read_section(
         found = records.get(key)
         if found is None:
             records[key] = owner, [ttl], {rdata: None}
+            if len(records) > MOST_SETS:
+                raise FormError("a reply has too many RRsets")
         else:
             found[1].append(ttl)
             found[2][rdata] = None

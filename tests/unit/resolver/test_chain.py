@@ -14,7 +14,7 @@ from anchord.lab.plan import Plan
 from anchord.model import names
 from anchord.model.question import ClientFlags
 from anchord.model.verdict import Answer, Status
-from anchord.resolver import chain
+from anchord.resolver import chain, fetch
 from anchord.resolver.chain import KnownZones
 from anchord.resolver.resolver import Resolver
 from anchord.resolver.speculate import Registries
@@ -194,7 +194,7 @@ async def test_who_waits_for_a_walk_that_ran_out_walks_alone() -> None:
         found: dict[str, ZoneTrust] = {}
 
         async def walk(who: str, queries: int) -> None:
-            found[who] = await driver._find_zone(request, chain.Job(chain.Account(queries)))
+            found[who] = await driver._find_zone(request, chain.Job(fetch.Account(queries, 100)))
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(walk, "poor", 5)
@@ -212,13 +212,14 @@ async def test_a_question_that_others_have_sent_costs_nothing() -> None:
     one = upstream()
     async with open_resolver(WORLD, one) as resolver:
         driver = resolver._inquiries.driver
-        rich, poor = chain.Job(chain.Account(1)), chain.Job(chain.Account(0))
+        rich, poor = chain.Job(fetch.Account(1, 100)), chain.Job(fetch.Account(0, 100))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(driver.ask, question("n0.good.lab"), rich)
             await trio.testing.wait_all_tasks_blocked()
             said = await driver.ask(question("n0.good.lab"), poor)
     assert getattr(said, "over_limit", False) is False
-    assert (rich.account.left, len(one.heard)) == (0, 1)
+    assert (rich.account.queries, len(one.heard)) == (0, 1)
+    assert rich.account.records == 100 - 3  # with its RRSIG and OPT
 
 
 @in_fast_motion

@@ -60,6 +60,8 @@ CROSSINGS = [
     Crossing("nsec3_iterations", "nx.nsec3-iter-50.testbed A", 50, "more iterations", code=27),
     Crossing("hash_blocks", "nx.good.hashed A", 6, "too much NSEC3 hashing"),
     Crossing("aliases", "a3.long.lab A", 3, "too many aliases"),
+    Crossing("effort", "good.lab A", 33, "too many records to look at"),
+    Crossing("upstream_records", "good.lab A", 21, "records in the replies"),
     Crossing("upstream_queries", "b.a.nowhere.good.lab A", 2, "too many upstream queries"),
 ]  # fmt: skip
 

@@ -11,6 +11,8 @@ from anchord.wire.errors import FormError
 from anchord.wire.message import (
     AD,
     CD,
+    MOST_OCTETS,
+    MOST_SETS,
     QR,
     RA,
     RD,
@@ -24,6 +26,7 @@ from anchord.wire.message import (
     read_in_steps,
     read_query,
     read_response,
+    record_count,
 )
 from anchord.wire.options import CO, DO, Edns
 from support.counting import calls
@@ -388,7 +391,7 @@ def test_two_thousand_records_are_read_in_linear_time(number: int) -> None:
     assert calls(lambda: read_response(wire, QUESTION)) < 20 * number
 
 
-RECORDS = tuple(record(TO_QUESTION, 1000 + i, b"") for i in range(1000))
+RECORDS = tuple(record(TO_QUESTION, 1000 + i % 500, i.to_bytes(2)) for i in range(1000))
 
 
 @pytest.mark.parametrize(
@@ -404,11 +407,50 @@ def test_a_long_reply_is_read_in_short_steps(wire: bytes) -> None:
 
 
 @pytest.mark.parametrize("number", [500, 2000, 4000])
-def test_two_thousand_sets_and_orphaned_signatures_are_read_in_linear_time(number: int) -> None:
-    wire = reply(*(record(TO_QUESTION, 1000 + i, b"") for i in range(number)))
-    assert len(read_response(wire, QUESTION).answer) == number
-    assert calls(lambda: read_response(wire, QUESTION)) < 20 * number
+def test_two_thousand_orphaned_signatures_are_read_in_linear_time(number: int) -> None:
     signatures = [i.to_bytes(2) + bytes(17) for i in range(number // 2)]
+    wire = reply(*(record(TO_QUESTION, rdtypes.RRSIG, rdata) for rdata in signatures[:MOST_SETS]))
+    assert read_response(wire, QUESTION).answer[0].rdatas == tuple(signatures[:MOST_SETS])
+    signatures = [bytes(2) + i.to_bytes(2) + bytes(15) for i in range(number)]
     wire = reply(*(record(TO_QUESTION, rdtypes.RRSIG, rdata) for rdata in signatures))
     assert read_response(wire, QUESTION).answer[0].rdatas == tuple(signatures)
     assert calls(lambda: read_response(wire, QUESTION)) < 20 * number
+
+
+def test_a_section_has_so_many_sets_and_not_one_more() -> None:
+    sets = [record(TO_QUESTION, 1000 + i, b"") for i in range(MOST_SETS)]
+    response = read_response(reply(*sets, authority=tuple(sets)), QUESTION)
+    assert len(response.answer) == len(response.authority) == MOST_SETS
+    signature = record(TO_QUESTION, rdtypes.RRSIG, bytes(19))
+    for one_more in (record(TO_QUESTION, 999, b""), signature):
+        with pytest.raises(FormError, match="too many RRsets"):
+            read_response(reply(*sets, one_more), QUESTION)
+
+
+def test_names_written_out_are_no_longer_than_two_replies() -> None:
+    """A pointer of two octets stands for a name of 255."""
+    name = (b"\x3f" + b"a" * 63) * 3 + b"\x3d" + b"b" * 61 + names.ROOT
+    first = record(TO_QUESTION, rdtypes.MX, bytes(2) + name)
+    room = MOST_OCTETS - 2 - len(name)
+    target = (len(reply()) + 14).to_bytes(2)
+    pointers = [
+        record(TO_QUESTION, rdtypes.MX, (i + 1).to_bytes(2) + bytes((0xC0 | target[0], target[1])))
+        for i in range(room // (2 + len(name)) + 1)
+    ]
+    assert len(read_response(reply(first, *pointers[:-1]), QUESTION).answer[0].rdatas) > 500
+    with pytest.raises(FormError, match="too many octets"):
+        read_response(reply(first, *pointers), QUESTION)
+
+
+@pytest.mark.parametrize(
+    ("wire", "number"),
+    [(b"", 0), (bytes(11), 0), (reply(), 0), (reply(A_RECORD, authority=(A_RECORD,)), 2)],
+)
+def test_the_records_of_a_reply_are_counted_unread(wire: bytes, number: int) -> None:
+    assert record_count(wire) == number
+
+
+def test_records_for_which_there_is_no_room_do_not_count() -> None:
+    wire = reply(A_RECORD)
+    lying = wire[:6] + b"\xff\xff" * 3 + wire[12:]
+    assert record_count(lying) == len(wire) // 11
