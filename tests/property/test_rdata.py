@@ -112,12 +112,25 @@ type_sets = st.frozensets(st.integers(1, 0xFFFF), max_size=30)
 PSEUDO_TYPES = rdtypes.META | {rdtypes.ANY}
 
 
+def without_pseudo_types(types: frozenset[int]) -> bytes:
+    return rdata.write_types(types - PSEUDO_TYPES)
+
+
+@given(type_sets, st.integers(-1, 0x10000))
+def test_a_bitmap_has_the_types_it_was_written_with(types: frozenset[int], other: int) -> None:
+    bitmap = rdata.read_types(rdata.write_types(types))
+    assert {rdtype for rdtype in (*types, *PSEUDO_TYPES) if rdtype in bitmap} == set(bitmap)
+    assert (other in bitmap) == (other in types - PSEUDO_TYPES)
+
+
 @given(type_sets, wire_names())
 def test_an_nsec_and_its_bitmap_are_dnspythons(types: frozenset[int], next_name: Name) -> None:
     written = oracle(rdtypes.NSEC, f"{names.to_text(next_name)} {listed(types)}")
     wire = written.to_wire() or b""
     assert rdata.write_types(types) == wire.removeprefix(next_name)
-    assert rdata.read_nsec(wire) == rdata.Nsec(next_name.lower(), types - PSEUDO_TYPES)
+    found = rdata.read_nsec(wire)
+    assert found == rdata.Nsec(next_name.lower(), rdata.TypeBitmap(without_pseudo_types(types)))
+    assert list(found.types) == sorted(types - PSEUDO_TYPES)
 
 
 @given(type_sets, octets, octets, shorts, st.binary(min_size=1, max_size=255))
@@ -130,8 +143,10 @@ def test_an_nsec3_is_read_as_it_was_written(
         rdtypes.NSEC3,
         f"{algorithm} {flags} {iterations} {salt.hex()} {shown_hash} {listed(types)}",
     )
-    expected = rdata.Nsec3(algorithm, flags, iterations, salt, next_hash, types - PSEUDO_TYPES)
+    bitmap = rdata.TypeBitmap(without_pseudo_types(types))
+    expected = rdata.Nsec3(algorithm, flags, iterations, salt, next_hash, bitmap)
     assert rdata.read_nsec3(written.to_wire() or b"") == expected
+    assert list(bitmap) == sorted(types - PSEUDO_TYPES)
     assert expected.is_opt_out == bool(flags & 1)
 
 

@@ -18,7 +18,7 @@ from anchord.model.names import ROOT, Name
 from anchord.model.response import Response, RRset
 from anchord.model.steps import Steps
 from anchord.wire.errors import FormError
-from anchord.wire.rdata import Nsec, Nsec3, read_nsec, read_nsec3, read_rrsig
+from anchord.wire.rdata import Nsec, Nsec3, TypeBitmap, read_nsec, read_nsec3, read_rrsig
 
 DENYING = (rdtypes.NSEC, rdtypes.NSEC3)
 
@@ -190,7 +190,7 @@ def _hash_in(label: bytes) -> bytes:
         return b""
 
 
-def denies_type(types: frozenset[int], rdtype: int, name: Name) -> bool:
+def denies_type(types: TypeBitmap, rdtype: int, name: Name) -> bool:
     """Whether the bitmap at `name` itself shows that there is no `rdtype` (RFC 6840 section 4).
 
     A CNAME would have been the answer; the parent's side of a zone cut knows only of DS, and the
@@ -199,18 +199,18 @@ def denies_type(types: frozenset[int], rdtype: int, name: Name) -> bool:
     if rdtypes.CNAME in types or rdtype in types:
         return False
     if rdtype == rdtypes.ANY:
-        return types <= {rdtypes.NSEC, rdtypes.RRSIG}
+        return all(other in (rdtypes.NSEC, rdtypes.RRSIG) for other in types)
     if rdtype == rdtypes.DS:
         return rdtypes.SOA not in types or name == ROOT
     return not is_delegation(types)
 
 
-def is_delegation(types: frozenset[int]) -> bool:
+def is_delegation(types: TypeBitmap) -> bool:
     """Whether the bitmap is of the parent's side of a zone cut."""
     return rdtypes.NS in types and rdtypes.SOA not in types
 
 
-def knows_nothing_below(types: frozenset[int]) -> bool:
+def knows_nothing_below(types: TypeBitmap) -> bool:
     """Whether names below the owner of this bitmap are not the zone's to deny.
 
     Below a zone cut they are another zone's, below a DNAME they are redirected (RFC 6840 section
@@ -219,7 +219,7 @@ def knows_nothing_below(types: frozenset[int]) -> bool:
     return is_delegation(types) or rdtypes.DNAME in types
 
 
-def no_ds(types: frozenset[int], rrset: RRset) -> Denial | None:
+def no_ds(types: TypeBitmap, rrset: RRset) -> Denial | None:
     """What the bitmap of a name says of a secure delegation there (RFC 6840 section 4.4)."""
     if rdtypes.DS in types or rdtypes.SOA in types:
         return None

@@ -5,7 +5,7 @@ do not fit the type; nothing is repaired or guessed.
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from itertools import count
 
@@ -77,11 +77,50 @@ class Rrsig(msgspec.Struct, frozen=True):
     signed_head: bytes
 
 
+class TypeBitmap(msgspec.Struct, frozen=True):
+    """The types that an NSEC or NSEC3 says are there (RFC 4034 section 4.1.2).
+
+    Made by `read_types`. `octets` are as `write_types` writes them, so that equal sets of types
+    are equal. They are never spread out as a whole: a hostile bitmap has 65,528 types.
+    """
+
+    octets: bytes
+
+    def __contains__(self, rdtype: int) -> bool:
+        wanted, place = rdtype >> 8, (rdtype & 0xFF) // 8
+        octets = self.octets
+        end = len(octets)
+        position = 0
+        while position < end:
+            window, length = octets[position], octets[position + 1]
+            position += 2
+            if window >= wanted:
+                return (
+                    window == wanted
+                    and place < length
+                    and bool(octets[position + place] & 0x80 >> (rdtype & 7))
+                )
+            position += length
+        return False
+
+    def __iter__(self) -> Iterator[int]:
+        """The types one by one, in ascending order."""
+        position = 0
+        while position < len(self.octets):
+            window, length = self.octets[position], self.octets[position + 1]
+            begin = position + 2
+            position = begin + length
+            for first, bits in zip(
+                count(window * 256, 8), self.octets[begin:position], strict=False
+            ):
+                yield from (first + bit for bit in range(8) if bits & 0x80 >> bit)
+
+
 class Nsec(msgspec.Struct, frozen=True):
     """An NSEC (RFC 4034 section 4). `next_name` is a key in lower case."""
 
     next_name: Name
-    types: frozenset[int]
+    types: TypeBitmap
 
 
 class Nsec3(msgspec.Struct, frozen=True):
@@ -92,7 +131,7 @@ class Nsec3(msgspec.Struct, frozen=True):
     iterations: int
     salt: bytes
     next_hash: bytes
-    types: frozenset[int]
+    types: TypeBitmap
 
     @property
     def is_opt_out(self) -> bool:
@@ -230,14 +269,16 @@ def read_addresses(rdatas: Iterable[bytes]) -> list[str]:
 
 
 _PSEUDO_TYPES = rdtypes.META | {rdtypes.ANY}
+_DATA_BITS = (1 << 256) - 1 - sum(1 << 255 - rdtype for rdtype in _PSEUDO_TYPES)
+"""The first window with the bits of all types but those, which all lie in it."""
 
 
-def read_types(bitmap: bytes) -> frozenset[int]:
+def read_types(bitmap: bytes) -> TypeBitmap:
     """The types of an NSEC or NSEC3 type bitmap (RFC 4034 section 4.1.2). Raises FormError.
 
     Bits of pseudo-types are ignored, as that section demands; NXNAME's is not one of them.
     """
-    types = []
+    windows = []
     position = 0
     previous = -1
     while position < len(bitmap):
@@ -249,11 +290,14 @@ def read_types(bitmap: bytes) -> frozenset[int]:
             raise FormError("a type bitmap has a malformed window")
         previous = window
         end = position + length
-        for first, bits in zip(count(window * 256, 8), bitmap[position:end], strict=False):
-            if bits:
-                types += [first + bit for bit in range(8) if bits & 0x80 >> bit]
+        octets = bitmap[position:end]
+        if not window:
+            bits = int.from_bytes(octets.ljust(32, b"\0")) & _DATA_BITS
+            octets = bits.to_bytes(32)
+        if octets := octets.rstrip(b"\0"):
+            windows.append(bytes((window, len(octets))) + octets)
         position = end
-    return frozenset(types) - _PSEUDO_TYPES
+    return TypeBitmap(b"".join(windows))
 
 
 def write_types(types: Iterable[int]) -> bytes:

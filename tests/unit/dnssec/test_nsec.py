@@ -3,8 +3,10 @@
 import pytest
 
 from anchord.dnssec import nsec
-from anchord.dnssec.denial import Denial, Denied, Evidence
+from anchord.dnssec.denial import Denial, Denied, Evidence, denies_type
 from anchord.model import names, rdtypes
+from anchord.wire.rdata import read_types, write_types
+from support.counting import calls
 from support.denials import name, nsecs
 
 EXAMPLE = (
@@ -273,6 +275,12 @@ def test_any_is_denied_by_a_name_that_has_nothing_of_its_own() -> None:
     assert told(no_data(empty, "a.z.", "ANY")) == (Denied.DATA, ["a.z."])
     for bits in ("A", "NS", "TYPE65280"):
         assert no_data(nsecs("z.", f"a.z. z. {bits}"), "a.z.", "ANY") is None
+
+
+def test_any_is_refused_at_the_first_type_without_a_look_at_the_others() -> None:
+    types = read_types(write_types(set(range(0x10000)) - {rdtypes.CNAME}))
+    assert not denies_type(types, rdtypes.ANY, name("a.z."))
+    assert calls(lambda: denies_type(types, rdtypes.ANY, name("a.z."))) < 50
 
 
 def test_types_beyond_255_are_denied_in_their_own_windows() -> None:

@@ -90,13 +90,13 @@ def test_signed_delegations_have_nsec3_records(denial: Nsec3) -> None:
     chain = world.zone(names.from_text("z.lab")).chain
     safe = chain.matching(names.from_text("safe.z.lab"))
     assert safe is not None
-    assert read_nsec3(safe.rdatas[0]).types == {rdtypes.NS, rdtypes.DS, rdtypes.RRSIG}
+    assert set(read_nsec3(safe.rdatas[0]).types) == {rdtypes.NS, rdtypes.DS, rdtypes.RRSIG}
     bare = chain.matching(names.from_text("bare.z.lab"))
     if denial.opt_out:
         assert bare is None
     else:
         assert bare is not None
-        assert read_nsec3(bare.rdatas[0]).types == {rdtypes.NS}
+        assert set(read_nsec3(bare.rdatas[0]).types) == {rdtypes.NS}
 
 
 def test_bitmaps_tell_the_types_that_are_there() -> None:
@@ -115,7 +115,7 @@ def test_bitmaps_tell_the_types_that_are_there() -> None:
     assert types("cut.z.lab") == ({rr.NS, rr.RRSIG, rr.NSEC}, {rr.NS})
     empty = nsec3.matching(names.from_text("t.z.lab"))
     assert empty is not None
-    assert read_nsec3(empty.rdatas[0]).types == frozenset()
+    assert list(read_nsec3(empty.rdatas[0]).types) == []
 
 
 @pytest.mark.parametrize("denial", [None, Nsec3()])

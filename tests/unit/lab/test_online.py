@@ -48,7 +48,7 @@ def test_a_span_is_no_longer_than_needed_and_tells_no_name() -> None:
         start, end = names.canonical_key(denial.name), names.canonical_key(nsec.next_name)
         assert start < key(missing) < end
         assert not start < key("a.b.z.lab") < end
-        assert nsec.types == {rdtypes.NSEC, rdtypes.RRSIG}
+        assert set(nsec.types) == {rdtypes.NSEC, rdtypes.RRSIG}
         assert not names.is_below(nsec.next_name, names.from_text(missing))
 
 
@@ -57,12 +57,12 @@ def test_what_is_there_says_its_own_types() -> None:
     assert rdtypes.A in nsec.types
     assert nsec.next_name == first_below(APEX)
     (empty,) = (read_nsec(d.rdatas[0]) for d in denials(world_with(MINIMAL), "b.z.lab"))
-    assert empty.types == {rdtypes.NSEC, rdtypes.RRSIG}
+    assert set(empty.types) == {rdtypes.NSEC, rdtypes.RRSIG}
 
 
 def test_a_delegation_without_ds_says_so() -> None:
     (nsec,) = (read_nsec(d.rdatas[0]) for d in denials(world_with(MINIMAL), "sub.z.lab", "DS"))
-    assert nsec.types == {rdtypes.NS, rdtypes.NSEC, rdtypes.RRSIG}
+    assert set(nsec.types) == {rdtypes.NS, rdtypes.NSEC, rdtypes.RRSIG}
 
 
 @given(st.lists(st.binary(min_size=1, max_size=20), min_size=1, max_size=3))
@@ -89,7 +89,7 @@ def test_a_span_of_hashes_holds_one_hash_alone() -> None:
     assert [int.from_bytes(c.next_hash) - 1 for c in covers] == [
         int.from_bytes(digest) for digest in hashed
     ]
-    assert {cover.types for cover in covers} == {frozenset()}
+    assert {frozenset(cover.types) for cover in covers} == {frozenset()}
 
 
 # ------------ Compact denial (RFC 9824) ------------
@@ -102,13 +102,13 @@ def test_a_missing_name_has_one_nsec_that_says_that_it_is_missing(rcode: int) ->
     assert brief(ask(world, "x.nx.z.lab").authority) == ["z.lab. SOA", "x.nx.z.lab. NSEC"]
     (denial,) = denials(world, "x.nx.z.lab")
     nsec = read_nsec(denial.rdatas[0])
-    assert nsec.types == {rdtypes.NSEC, rdtypes.RRSIG, rdtypes.NXNAME}
+    assert set(nsec.types) == {rdtypes.NSEC, rdtypes.RRSIG, rdtypes.NXNAME}
     assert nsec.next_name == first_below(denial.name)
 
 
 def test_nxname_can_be_left_out() -> None:
     (denial,) = denials(world_with(Compact(nxname=False)), "nx.z.lab")
-    assert read_nsec(denial.rdatas[0]).types == {rdtypes.NSEC, rdtypes.RRSIG}
+    assert set(read_nsec(denial.rdatas[0]).types) == {rdtypes.NSEC, rdtypes.RRSIG}
 
 
 def test_a_missing_type_is_denied_as_ever() -> None:

@@ -87,7 +87,7 @@ def test_type_bitmaps_can_end_in_an_empty_window() -> None:
         read_nsec(denial.rdatas[0])
     good = next(zone_of().chain.rrsets())
     assert denial.rdatas[0] == good.rdatas[0] + b"\xff\0"
-    assert read_types(good.rdatas[0][len(zone.apex) :])
+    assert set(read_types(good.rdatas[0][len(zone.apex) :]))
     assert denial.signatures != good.signatures
 
 
