@@ -111,9 +111,9 @@ def other_denials(heard: list[Response], parts: list[Part], work: Work) -> Askin
             r for r in response.authority if r.rdtype in DENYING and (r.name, r.rdtype) not in known
         ]
         for other in others[: work.limits.denial_records]:
-            if not apart.budget.spend_effort(effort([other])):
-                break
             for zone in sorted(zones & signers_of(other)):
+                if not apart.budget.spend_effort(effort([other])):
+                    return Part(Status.SECURE, authority=tuple(found))
                 trust = yield from ask_zone(zone, apart)
                 evidence = yield from collect_evidence((other,), zone)
                 for rrset in evidence.rrsets:

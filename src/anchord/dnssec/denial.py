@@ -102,8 +102,17 @@ def denials_in(response: Response) -> list[RRset]:
 
 
 def effort(rrsets: Iterable[RRset]) -> int:
-    """What it takes to collect evidence from them: each is two records, and so many signatures."""
-    return sum(2 + len(rrset.signatures) for rrset in rrsets)
+    """What it takes to collect evidence from them, in records that are looked at.
+
+    Each is two, with its signatures one by one; and a type bitmap may have 8 KiB.
+    """
+    return sum(
+        2 + len(rrset.signatures) + sum(map(len, rrset.rdatas)) // OCTETS for rrset in rrsets
+    )
+
+
+OCTETS = 256
+"""Octets of NSEC or NSEC3 RDATA that take as long as a record."""
 
 
 Claim: TypeAlias = Callable[[Evidence], Denial | None]

@@ -39,17 +39,17 @@ class Limits(msgspec.Struct, frozen=True):
     iterations must pass (CVE-2023-50868)."""
     aliases: int = 11
     """Aliases followed (as Unbound)."""
-    effort: int = 4096
+    effort: int = 2048
     """Records, of whatever kind, that are looked at in proofs per client query, each as often as it
-    is: 10 to 20 ms. The longest legitimate chain needs a quarter. It is what bounds all together
+    is: about 10 ms. The longest legitimate chain needs a quarter. It is what bounds all together
     that no other limit counts: thousands of records that are of no use, and walks past them."""
     upstream_queries: int = 64
     """Upstream queries per client query: a DS walk down 34 labels of ip6.arpa must pass."""
     repeated_queries: int = 16
     """… and as many more for asking again where evidence is missing."""
-    upstream_records: int = 8192
-    """Records in the replies to them that are read, about 15 ms: two replies of 64 KiB full of
-    addresses, and the chains for them."""
+    upstream_records: int = 4096
+    """Records in the replies to them that are read, 10 to 20 ms: as many addresses as a reply of 64
+    KiB has room for, if not with a chain; half of that with any chain there is."""
 
     @property
     def evidence_records(self) -> int:

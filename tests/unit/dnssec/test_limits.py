@@ -14,7 +14,7 @@ def test_the_limits_are_those_that_are_settled() -> None:
     assert (limits.signatures, limits.failed_signatures) == (128, 16)
     assert (limits.zone_signatures, limits.zone_failed_signatures) == (16, 8)
     assert (limits.signatures_per_rrset, limits.keys_per_tag, limits.ds_per_zone) == (8, 4, 8)
-    assert (limits.records_per_set, limits.effort, limits.upstream_records) == (128, 4096, 8192)
+    assert (limits.records_per_set, limits.effort, limits.upstream_records) == (128, 2048, 4096)
     assert (limits.denial_records, limits.nsec3_iterations, limits.hash_blocks) == (8, 50, 2048)
     assert (limits.aliases, limits.upstream_queries, limits.repeated_queries) == (11, 64, 16)
 
