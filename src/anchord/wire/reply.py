@@ -42,11 +42,12 @@ def write_reply(
     record and so no Extended DNS Error.
     `options` are further EDNS options, in wire form, that stay whatever goes.
     """
-    body, counts = _write_sections(question_wire, answer, authority, with_signatures)
-    opt, is_told = _longest_opt(edns, edes, rcode, options, limit - HEADER - len(body))
-    if HEADER + len(body) + len(opt) > limit:
+    room = limit - HEADER
+    body, counts = _write_sections(question_wire, answer, authority, with_signatures, room)
+    opt, is_told = _longest_opt(edns, edes, rcode, options, room - len(body))
+    if len(body) + len(opt) > room:
         body, counts, is_told = question_wire, (0, 0), False
-        opt, _ = _longest_opt(edns, edes, rcode, options, limit - HEADER - len(body))
+        opt, _ = _longest_opt(edns, edes, rcode, options, room - len(body))
     if not is_told:
         flags |= TC
     return (
@@ -92,14 +93,36 @@ def _shorter_and_shorter(edes: Sequence[Ede]) -> Iterator[bytes]:
 
 
 def _write_sections(
-    question_wire: bytes, answer: Iterable[RRset], authority: Iterable[RRset], with_signatures: bool
+    question_wire: bytes,
+    answer: Iterable[RRset],
+    authority: Iterable[RRset],
+    with_signatures: bool,
+    room: int,
 ) -> tuple[bytes, tuple[int, int]]:
+    """The question and the records, and how many either section has.
+
+    What is too long for `room` octets goes, whatever would follow, and that may be thousands of
+    records: so it ends with the record that shows it.
+    """
     writer = _Writer(question_wire)
-    counts = [
-        sum(writer.rrset(rrset, with_signatures) for rrset in section)
-        for section in (answer, authority)
-    ]
+    counts = [0, 0]
+    for number, section in enumerate((answer, authority)):
+        for rrset, rdtype, rdata in _records(section, with_signatures):
+            if len(writer.body) > room:
+                return bytes(writer.body), (0, 0)
+            writer.record(rrset.spelling, rdtype, rrset.ttl, rdata)
+            counts[number] += 1
     return bytes(writer.body), (counts[0], counts[1])
+
+
+def _records(section: Iterable[RRset], with_signatures: bool) -> Iterator[tuple[RRset, int, bytes]]:
+    """Type and RDATA of each record beside its RRset, and of the RRSIGs where wanted."""
+    for rrset in section:
+        for rdata in rrset.rdatas:
+            yield rrset, rrset.rdtype, rdata
+        if with_signatures:
+            for signature in rrset.signatures:
+                yield rrset, rdtypes.RRSIG, signature
 
 
 class _Writer:
@@ -114,20 +137,8 @@ class _Writer:
             self._name(question_wire[:-4])
             self.body += question_wire[-4:]
 
-    def rrset(self, rrset: RRset, with_signatures: bool) -> int:
-        """Appends the records, and the RRSIGs where wanted; returns how many they are.
-
-        RRSIGs have the TTL of what they cover (RFC 4034 section 3).
-        """
-        for rdata in rrset.rdatas:
-            self._record(rrset.spelling, rrset.rdtype, rrset.ttl, rdata)
-        if not with_signatures:
-            return len(rrset.rdatas)
-        for signature in rrset.signatures:
-            self._record(rrset.spelling, rdtypes.RRSIG, rrset.ttl, signature)
-        return len(rrset.rdatas) + len(rrset.signatures)
-
-    def _record(self, owner: Name, rdtype: int, ttl: int, rdata: bytes) -> None:
+    def record(self, owner: Name, rdtype: int, ttl: int, rdata: bytes) -> None:
+        """Appends a record; an RRSIG has the TTL of what it covers (RFC 4034 section 3)."""
         self._name(owner)
         self.body += rdtype.to_bytes(2) + b"\0\x01" + ttl.to_bytes(4)
         layout = LAYOUTS.get(rdtype)

@@ -1,18 +1,20 @@
 """Replies, octet by octet: compression, signatures, and what goes first where room is short."""
 
 from itertools import pairwise
+from types import FunctionType
 
 import dns.message
 import pytest
+from msgspec.structs import replace
 
 from anchord.model import names, rcodes, rdtypes
 from anchord.model.ede import Ede
 from anchord.model.names import Name
 from anchord.model.question import Question
 from anchord.model.response import RRset
-from anchord.wire.message import AA, AD, CD, RD, is_truncated, read_response
-from anchord.wire.options import Edns, keepalive, read_edes, write_ede
-from anchord.wire.reply import LONGEST_POINTER, MOST_POINTERS, write_reply
+from anchord.wire.message import AA, AD, CD, RD, TC, is_truncated, read_response
+from anchord.wire.options import Edns, keepalive, read_edes, write_ede, write_opt
+from anchord.wire.reply import LONGEST_POINTER, MOST_POINTERS, _Writer, write_reply
 from support.counting import calls
 from support.messages import WWW, question
 
@@ -245,6 +247,43 @@ def test_records_that_do_not_fit_make_room_for_reasons_again() -> None:
 def test_records_that_do_not_fit_go_without_edns_too() -> None:
     text = one(rdtypes.TXT, bytes(512))
     assert write(text, limit=512) == b"\x12\x67\x82\x80\0\x01" + bytes(6) + question()
+
+
+MANY = RRset(WWW, rdtypes.CNAME, 300, tuple(b"\x02%02d" % n + HOST for n in range(60)))
+SIGNED = replace(MANY, signatures=MANY.rdatas)
+
+
+@pytest.mark.parametrize(
+    ("answer", "authority", "in_all"),
+    [
+        ((MANY,), (), 60),
+        ((SIGNED,), (), 120),
+        ((), (MANY, SIGNED), 180),
+        ((A, SIGNED), (A,), 126),
+    ],
+)
+def test_no_record_is_written_after_the_one_that_shows_that_the_reply_is_too_long(
+    answer: tuple[RRset, ...], authority: tuple[RRset, ...], in_all: int
+) -> None:
+    def reply(limit: int) -> bytes:
+        return write(*answer, authority=authority, edns=EDNS, with_signatures=True, limit=limit)
+
+    record = _Writer.record
+    assert isinstance(record, FunctionType)
+
+    def written(limit: int) -> int:
+        return calls(lambda: reply(limit), of=record)
+
+    truncated = write(edns=EDNS, flags=TC)
+    whole = len(reply(0xFFFF))
+    opt = len(write_opt(dnssec_ok=False))
+    assert written(whole) == in_all
+    assert written(whole - opt) == in_all, "the OPT record does not fit"
+    assert written(whole - opt - 1) == in_all, "the last record does not fit"
+    assert 5 < written(512) < 30
+    assert written(12) == 0, "the question does not fit"
+    for limit in (whole - 1, whole - opt, whole - opt - 1, 512, 12):
+        assert reply(limit) == truncated
 
 
 def test_a_limit_that_nothing_fits_gives_the_shortest_reply() -> None:
