@@ -251,7 +251,8 @@ def is_truncated(wire: bytes) -> bool:
 def find_option(wire: bytes, code: int) -> bytes | None:
     """The data of an EDNS option in this reply, which is at least a header; None without it.
 
-    A reply that cannot be read holds none: whoever reads it will say what is wrong.
+    It is looked for as in `first_option`. A reply that cannot be read holds none: whoever reads it
+    will say what is wrong.
     """
     opt_at = wire.find(_OPT_START)
     if opt_at < 0 or wire.find(code.to_bytes(2), opt_at) < 0:

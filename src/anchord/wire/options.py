@@ -1,6 +1,7 @@
 """EDNS(0) (RFC 6891): the OPT record, and the options that anchord reads or writes."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 
@@ -22,6 +23,10 @@ PAYLOAD = 1232
 """The UDP payload that we announce and send at most, in octets (RFC 9715)."""
 SMALLEST_PAYLOAD = 512
 """What a client takes that announces less, or nothing (RFC 6891 section 6.2.3)."""
+
+MOST_OPTIONS_READ = 64
+"""Options of an upstream's reply that are looked at: real replies hold a handful, a reply of 64 KiB
+could hold 16,000. In a client's query every option is read, since one that is malformed counts."""
 
 # ------------ The OPT record ------------
 
@@ -77,11 +82,19 @@ def read_options(options: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def first_option(options: bytes, code: int) -> bytes | None:
-    """The data of the first option with this code; None without it, or where one is cut short."""
+    """The data of the first option with this code in a reply, among the first 64 of its options.
+
+    None without it, or where an option before it is cut short.
+    """
     try:
-        return next((data for found, data in read_options(options) if found == code), None)
+        return next((data for found, data in _first_options(options) if found == code), None)
     except FormError:
         return None
+
+
+def _first_options(options: bytes) -> Iterator[tuple[int, bytes]]:
+    """Those of a reply that are looked at, as `read_options` reads them."""
+    return islice(read_options(options), MOST_OPTIONS_READ)
 
 
 def write_option(code: int, data: bytes) -> bytes:
@@ -135,14 +148,14 @@ def write_ede(ede: Ede, *, with_text: bool = True) -> bytes:
 
 
 def read_edes(options: bytes) -> tuple[Ede, ...]:
-    """The first Extended DNS Errors among the options, their texts made harmless.
+    """The first Extended DNS Errors among the first 64 options, their texts made harmless.
 
     Malformed options end the list: an upstream's codes are never more than a hint. Control and
     formatting characters are removed, since the text will be shown to people.
     """
     edes: list[Ede] = []
     try:
-        for code, data in read_options(options):
+        for code, data in _first_options(options):
             if code == OPTION_EDE and len(data) >= 2:  # the INFO-CODE
                 edes.append(Ede(int.from_bytes(data[:2]), _harmless(data[2:])))
                 if len(edes) == MOST_EDES_READ:

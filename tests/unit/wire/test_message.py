@@ -226,6 +226,14 @@ def test_an_option_is_found_wherever_the_record_for_it_stands() -> None:
         assert find_option(whole, 10) is None
 
 
+def test_an_option_after_64_others_is_not_looked_at_and_the_reply_is_read_all_the_same() -> None:
+    many = options.write_option(65001, b"") * options.MOST_OPTIONS_READ
+    late = many + options.write_option(11, b"\0\x64") + options.write_ede(Ede(22)) + b"?"
+    assert find_option(reply(additional=(opt(late[4:]),)), 11) == b"\0\x64"
+    assert find_option(reply(additional=(opt(late),)), 11) is None
+    assert read_response(reply(additional=(opt(late),)), QUESTION).edes == ()
+
+
 def test_no_option_is_found_in_what_only_looks_like_one() -> None:
     looks = options.write_option(11, b"\0\x64")
     assert find_option(reply(), 11) is None

@@ -9,6 +9,7 @@ from anchord.wire.options import (
     LONGEST_TEXT,
     LONGEST_TEXT_READ,
     MOST_EDES_READ,
+    MOST_OPTIONS_READ,
     asks_for_keepalive,
     first_option,
     keepalive,
@@ -42,6 +43,20 @@ def test_of_several_options_with_one_code_the_first_counts() -> None:
     assert first_option(wire[:2], 12) is None
 
 
+@pytest.mark.parametrize("before", [MOST_OPTIONS_READ - 1, MOST_OPTIONS_READ])
+def test_of_the_options_in_a_reply_the_first_64_are_looked_at(before: int) -> None:
+    wire = write_option(65001, b"") * before + write_option(10, b"x") + write_ede(Ede(7))
+    assert first_option(wire, 10) == (b"x" if before < MOST_OPTIONS_READ else None)
+    assert read_edes(wire[4:]) == ((Ede(7),) if before < MOST_OPTIONS_READ else ())
+
+
+def test_16_000_options_in_a_reply_cost_no_more_than_64() -> None:
+    few, many = (write_option(65001, b"") * number for number in (MOST_OPTIONS_READ, 16_000))
+    assert calls(lambda: first_option(many, 10)) == calls(lambda: first_option(few + few, 10))
+    assert calls(lambda: read_edes(many)) == calls(lambda: read_edes(few + few))
+    assert calls(lambda: read_edes(many)) < 10 * MOST_OPTIONS_READ
+
+
 @pytest.mark.parametrize("length", range(100, 232))
 def test_padding_fills_a_message_up_to_whole_blocks(length: int) -> None:
     option = padding(length, 128)
@@ -54,6 +69,13 @@ def test_keepalive_is_asked_for_by_an_empty_option_only() -> None:
     assert asks_for_keepalive(write_option(10, b"x") + write_option(11, b""))
     assert not asks_for_keepalive(write_option(11, b"\0\x64"))
     assert not asks_for_keepalive(b"")
+
+
+def test_a_query_is_read_to_its_last_option() -> None:
+    many = write_option(65001, b"") * 16_000
+    assert asks_for_keepalive(many + write_option(11, b""))
+    with pytest.raises(FormError, match="an EDNS option ends too early"):
+        asks_for_keepalive(many + b"\0")
 
 
 def test_keepalive_is_told_in_tenths_of_a_second() -> None:
