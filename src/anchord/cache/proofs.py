@@ -29,7 +29,7 @@ from anchord.wire.errors import FormError
 from anchord.wire.rdata import read_rrsig
 
 from .policy import soa_minimums
-from .sizes import octets_of
+from .sizes import largest_entry, octets_of
 from .spans import Position, Span, Spans, nsec3_span, nsec_span
 
 LONGEST_USE = 10_800
@@ -59,6 +59,7 @@ class ProofCache:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
+        self._largest = largest_entry(capacity)
         self.bytes_used = 0
         self.evictions = 0
         self._zones: dict[Name, _Zone] = {}
@@ -169,12 +170,17 @@ class ProofCache:
     # ------------ Taking in and out ------------
 
     def _keep(self, zone: Name, known: "_Zone", span: Span, now: float) -> None:
-        """Keeps a span for as long as the zone denies anything (RFC 9077 section 3)."""
+        """Keeps a span for as long as the zone denies anything (RFC 9077 section 3).
+
+        One that is larger than `largest_entry` ends those that it overlaps, and is not kept.
+        """
         for ended in known.spans.add(span):
             self._drop(zone, ended)
         expires_at = now + min(span.rrset.ttl, known.longest)
         kept = self._kept[zone, span.begin] = _Kept(span, expires_at)
         self.bytes_used += kept.size
+        if kept.size > self._largest:
+            self._remove(zone, span)
         while self.bytes_used > self.capacity:
             oldest, begin = next(iter(self._kept))
             self._remove(oldest, self._kept[oldest, begin].span)

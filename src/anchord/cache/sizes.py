@@ -23,6 +23,19 @@ LINK = 128
 FLAW = 320
 """Octets of a flaw beside its text: the object, its name, and two facts."""
 
+LARGEST_SHARE = 16
+"""One entry takes a sixteenth of its store at most, or else a few pushed out all others. In a cache
+of the default size that is 3 MiB for an answer, and 256 KiB for a failure."""
+
+ORDINARY = 32 * 1024
+"""Octets that one entry may take in the smallest store: any ordinary answer with its whole chain,
+since even there a failure must be remembered (RFC 9520 section 3.2)."""
+
+
+def largest_entry(capacity: int) -> int:
+    """Octets that one entry may take in a store of `capacity` octets; a larger one is not kept."""
+    return min(capacity, max(capacity // LARGEST_SHARE, ORDINARY))
+
 
 def octets_of(rrset: RRset) -> int:
     """Octets that an RRset takes, with what it refers to."""
@@ -36,25 +49,33 @@ class SharedSizes:
 
     def __init__(self) -> None:
         self.total = 0
-        self._holders: dict[int, int] = {}
+        self._known: dict[int, tuple[int, int]] = {}
+        """How many entries hold a link, and what it takes."""
+
+    def of(self, chain: Sequence[Link]) -> int:
+        """Octets that these links take, be they shared or not."""
+        return sum(self._held(link)[1] for link in chain)
 
     def add(self, chain: Sequence[Link]) -> None:
         """An entry that holds these links has come. It keeps them alive, so that ids stay apart."""
         for link in chain:
-            holders = self._holders.get(id(link), 0)
-            self._holders[id(link)] = holders + 1
+            holders, octets = self._held(link)
+            self._known[id(link)] = holders + 1, octets
             if not holders:
-                self.total += _octets_of_link(link)
+                self.total += octets
 
     def remove(self, chain: Sequence[Link]) -> None:
         """An entry that held these links goes."""
         for link in chain:
-            holders = self._holders[id(link)] - 1
-            if holders:
-                self._holders[id(link)] = holders
+            holders, octets = self._held(link)
+            if holders > 1:
+                self._known[id(link)] = holders - 1, octets
             else:
-                del self._holders[id(link)]
-                self.total -= _octets_of_link(link)
+                del self._known[id(link)]
+                self.total -= octets
+
+    def _held(self, link: Link) -> tuple[int, int]:
+        return self._known.get(id(link)) or (0, _octets_of_link(link))
 
 
 def _octets_of_link(link: Link) -> int:

@@ -18,7 +18,7 @@ from anchord.model.verdict import Answer, Checked
 
 from .packed import pack, unpack
 from .policy import renewal_due
-from .sizes import SharedSizes
+from .sizes import SharedSizes, largest_entry
 
 FRAME = 448
 """Octets of an entry beside its octets and its name: the objects that hold them, the times, the
@@ -87,6 +87,7 @@ class AnswerCache:
 
     def __init__(self, capacity: int, *, kept_past: float = 0.0) -> None:
         self.capacity = capacity
+        self._largest = largest_entry(capacity)
         self._kept_past = kept_past
         self.hits = 0
         self.denial_hits = 0
@@ -134,13 +135,16 @@ class AnswerCache:
     def put(self, question: Question, answer: Answer, now: float) -> None:
         """Keeps the answer for its `ttl` seconds, in place of what was known.
 
-        An answer with a TTL of 0, or larger than the whole cache, is not kept; what was known
-        before it goes all the same.
+        An answer with a TTL of 0 is not kept, nor one that is larger, with its chain, than
+        `largest_entry`; what was known before it goes all the same.
         """
         self.forget(question)
         if answer.ttl <= 0:
             return
-        entry = self._entries[question] = Entry(answer, now)
+        entry = Entry(answer, now)
+        if entry.size + self._links.of(entry.chain) > self._largest:
+            return
+        self._entries[question] = entry
         self._own_bytes += entry.size
         self._links.add(entry.chain)
         while self.bytes_used > self.capacity:

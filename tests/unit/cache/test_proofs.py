@@ -4,15 +4,16 @@ import gc
 import tracemalloc
 
 import pytest
+from msgspec.structs import replace
 
 from anchord.cache.policy import bounded
 from anchord.cache.proofs import FRAME, LONGEST_USE, ProofCache, Proofs
-from anchord.cache.sizes import octets_of
+from anchord.cache.sizes import LARGEST_SHARE, octets_of
 from anchord.lab.denial import DenialMethod, Nsec, Nsec3
 from anchord.lab.plan import Plan
 from anchord.lab.world import World
 from anchord.model import names, rdtypes
-from anchord.model.verdict import Answer, Status
+from anchord.model.verdict import Answer, Checked, Status
 from support.denials import name
 from support.judging import judge
 from support.lab import brief, world_of
@@ -247,6 +248,26 @@ def test_the_records_that_were_used_least_go_first_when_the_octets_run_out() -> 
 def test_without_room_nothing_is_kept() -> None:
     cache = cache_of(BY_NSEC, "c.z.lab A", capacity=0)
     assert (len(cache), cache.bytes_used) == (0, 0)
+
+
+@pytest.mark.parametrize("too_long", [False, True])
+def test_a_record_larger_than_a_sixteenth_is_not_kept_and_only_what_it_overlaps_goes(
+    too_long: bool,
+) -> None:
+    """As it would be with a long signature."""
+    cache = cache_of(BY_NSEC, "b.z.lab AAAA", "m.z.lab AAAA")
+    whole = answer(BY_NSEC, "m.z.lab AAAA")
+    denial = next(c for c in whole.authority if c.rrset.rdtype == rdtypes.NSEC)
+    free = ROOMY // LARGEST_SHARE - FRAME - octets_of(denial.rrset)
+    longer = (denial.rrset.signatures[0] + bytes(free + too_long),)
+    large = Checked(replace(denial.rrset, signatures=longer), denial.status)
+    rest = [c for c in whole.authority if c is not denial]
+    cache.learn(replace(whole, authority=(large, *rest)), 0)
+    assert speaks_of(cache, "b.z.lab")
+    assert speaks_of(cache, "m.z.lab") is not too_long
+    assert cache.evictions == 0
+    if too_long:
+        assert cache.bytes_used == cache_of(BY_NSEC, "b.z.lab AAAA").bytes_used
 
 
 @pytest.mark.parametrize("denial", [Nsec3(), Nsec()], ids=["NSEC3", "NSEC"])

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
 
+from anchord.cache.sizes import LARGEST_SHARE, ORDINARY
 from anchord.cache.store import AnswerCache, Entry
+from anchord.config.schema import SMALLEST_CACHE, Cache
 from anchord.config.units import DomainName, Moment
 from anchord.model import names, rdtypes
 from anchord.model.chain import Link
@@ -16,6 +18,7 @@ from anchord.model.names import Name
 from anchord.model.question import Question
 from anchord.model.response import RRset
 from anchord.model.verdict import Answer, Checked, Flaw, Status, Verdict
+from anchord.resolver.memory import FAILURES, PROOFS
 
 
 def question(text: str, rdtype: int = rdtypes.A) -> Question:
@@ -143,7 +146,56 @@ def test_an_answer_larger_than_the_cache_is_not_kept() -> None:
     cache = AnswerCache(2000)
     cache.put(WWW, answer(WWW, 60, length=4000), 0)
     assert cache.get(WWW, 0) is None
-    assert cache.bytes_used == 0
+    assert (cache.bytes_used, cache.evictions) == (0, 0)
+
+
+def test_an_answer_larger_than_a_sixteenth_is_not_kept_and_nothing_goes_for_it() -> None:
+    cache = AnswerCache(ROOMY)
+    others = [question(f"host{number}.example.com") for number in range(ROOMY // 40_000)]
+    for each in others:
+        cache.put(each, answer(each, 60, length=39_000), 0)
+    free = ROOMY // LARGEST_SHARE - Entry(answer(WWW, 60, length=60_000), 0).size
+    cache.put(WWW, answer(WWW, 60, length=60_000 + free + 1), 0)
+    assert cache.get(WWW, 0) is None
+    assert (len(cache), cache.evictions) == (len(others), 0)
+    cache.put(WWW, answer(WWW, 60, length=60_000 + free), 0)
+    assert cache.get(WWW, 0) is not None
+    assert 0 < cache.evictions <= 2
+    cache.put(WWW, answer(WWW, 60, length=60_000 + free + 1), 1)
+    assert cache.get(WWW, 1) is None, "what was known before goes all the same"
+
+
+def test_the_chain_of_an_answer_counts_although_others_share_it() -> None:
+    """Else a chain that fills the cache, link by link, would push out all but one answer."""
+    cache = AnswerCache(ROOMY)
+    keys = (bytes(10_000),)
+    chain = tuple(
+        Link(zone, Status.SECURE, dnskey=RRset(zone, rdtypes.DNSKEY, 60, keys))
+        for zone in (names.from_text(f"z{number}.example.com") for number in range(7))
+    )
+    for depth in range(1, 8):
+        each = question(f"host{depth}.example.com")
+        verdict = Verdict(Status.SECURE, chain=chain[:depth])
+        cache.put(each, replace(answer(each, 60), verdict=verdict), 0)
+    assert len(cache) == 6, "six such links and an answer are less than a sixteenth"
+
+
+def test_in_the_smallest_cache_an_ordinary_failure_is_remembered_with_its_chain() -> None:
+    share = SMALLEST_CACHE // FAILURES
+    assert share // LARGEST_SHARE < ORDINARY < share
+    cache = AnswerCache(share)
+    fits = ORDINARY - Entry(answer(WWW, 60, length=20_000), 0).size
+    cache.put(WWW, answer(WWW, 60, length=20_000 + fits + 1), 0)
+    assert cache.get(WWW, 0) is None
+    cache.put(WWW, answer(WWW, 60, length=20_000 + fits), 0)
+    assert cache.get(WWW, 0) is not None
+
+
+def test_an_answer_of_64_kib_is_kept_in_every_part_of_a_cache_of_the_default_size() -> None:
+    for part in (FAILURES, PROOFS, 1):
+        cache = AnswerCache(Cache().size // part)
+        cache.put(WWW, answer(WWW, 60, length=65_535), 0)
+        assert cache.get(WWW, 0) is not None
 
 
 def test_a_cache_without_room_keeps_nothing() -> None:
@@ -206,13 +258,13 @@ class CacheAgainstModel(RuleBasedStateMachine):
         self.uses += 1
         return self.uses
 
-    @rule(asked=QUESTIONS, ttl=st.integers(0, 20), length=st.integers(0, 3000))
+    @rule(asked=QUESTIONS, ttl=st.integers(0, 20), length=st.integers(0, 5000))
     def put(self, asked: Question, ttl: int, length: int) -> None:
         kept = answer(asked, ttl, length=length)
         self.cache.put(asked, kept, self.now)
         self.model.pop(asked, None)
-        if ttl:
-            self.model[asked] = Kept(ttl, self.now, self.used(), Entry(kept, 0).size)
+        if ttl and (size := Entry(kept, 0).size) <= CAPACITY:
+            self.model[asked] = Kept(ttl, self.now, self.used(), size)
         while sum(each.size for each in self.model.values()) > CAPACITY:
             del self.model[min(self.model, key=lambda each: self.model[each].used)]
             self.evictions += 1
