@@ -23,7 +23,7 @@ NAMES = 60
 """Names of a kind where one zone serves for all questions."""
 
 FEW = 12
-"""… where even the lab has to hash for long."""
+"""… where even the lab has to hash for long, or to write as much as a message holds."""
 
 LABELS = 112
 """Labels of a name that is denied: as many as fit beside the rest."""
@@ -70,6 +70,23 @@ def kinds() -> list[Kind]:
         ),
         _of_zones("100 malformed keys of one tag", "m", "malformed-keys ZSK 100"),
         _of_zones("200 DS records", "d", "many-ds 200"),
+        _of_names(
+            "1,700 expired signatures over one set",
+            Plan(
+                "e.trap.",
+                "",
+                records="\n".join(f"n{number} A 192.0.2.1" for number in range(FEW)),
+                algorithms=(ED25519,),
+                faults="expired-signatures 1700 A",
+            ),
+            [f"n{number}" for number in range(FEW)],
+        ),
+        _of_zones("3,000 keys without the Zone Key flag", "z", "flagless-keys 3000"),
+        _of_names(
+            "7 denials of all types there are",
+            Plan("t.trap.", "", algorithms=(ED25519,), faults="denials-of-all-types 7"),
+            [f"x{number}" for number in range(FEW)],
+        ),
         _of_names(
             "200 denials that fit nothing",
             Plan("f.trap.", "", faults="padded-denials 200"),

@@ -48,6 +48,8 @@ BIND: Mapping[str, str] = {
     "keytrap.hostile.": "refuses sets of more than 100 signatures",
     "keytrap-keys.hostile.": "refuses sets of more than 100 records",
     "malformed-keys.hostile.": "refuses sets of more than 100 records",
+    "flagless.hostile.": "refuses sets of more than 100 records",
+    "over.hostile.": "refuses sets of more than 100 signatures",
     "padded.hostile.": "refuses names with too many types",
     "padded-nsec3.hostile.": "refuses names with too many types",
     "many-types.hostile. ANY": "answers ANY with the types that it has seen",

@@ -19,6 +19,7 @@ from anchord.wire.rdata import read_rrsig, write_types
 from .keysets import keys_of
 from .registry import after_signing, before_signing, in_parent
 from .signatures import change_sets
+from .times import DAY
 
 
 @before_signing
@@ -34,6 +35,15 @@ def malformed_keys(zone: Zone, role: str, count: str) -> None:
     """So many keys of no sensible length have the tag of the KSK or the ZSK (CVE-2025-8677)."""
     key = keys_of(zone, role)[0]
     zone.published[:0] = [forged_key(key, 8, number) for number in range(int(count))]
+
+
+@before_signing
+def flagless_keys(zone: Zone, count: str) -> None:
+    """So many keys of a few octets have no flag set, not even that of a zone's key."""
+    like = zone.key_signers[0]
+    zone.published[:0] = [
+        replace(like, flags=0, public=number.to_bytes(4)) for number in range(int(count))
+    ]
 
 
 @in_parent
@@ -73,29 +83,55 @@ def unusable_signatures(zone: Zone, count: str, *types: str) -> None:
     change_sets(zone, types, add)
 
 
+@after_signing
+def expired_signatures(zone: Zone, count: str, *types: str) -> None:
+    """So many signatures of no octets, all of them over, stand before each good one."""
+
+    def add(rrset: RRset) -> RRset:
+        good = rrset.signatures[0]
+        read = read_rrsig(good)
+        rest = good[16 : -len(read.signature)]
+        ends = range(read.inception - int(count), read.inception)
+        over = [good[:8] + end.to_bytes(4) + (end - DAY).to_bytes(4) + rest for end in ends]
+        return replace(rrset, signatures=(*over, *rrset.signatures))
+
+    change_sets(zone, types, add)
+
+
 @before_signing
 def padded_denials(zone: Zone, count: str) -> None:
     """So many denials that seem to fit stand before the good ones, wrongly signed."""
+    _pad(zone, int(count))
+
+
+@before_signing
+def denials_of_all_types(zone: Zone, count: str) -> None:
+    """So many denials with all types there are stand before the good ones, wrongly signed."""
+    _pad(zone, int(count), write_types(range(1 << 16)))
+
+
+def _pad(zone: Zone, count: int, types: bytes = b"") -> None:
+    """So many wrong denials before the good ones, with this bitmap unless it is empty."""
 
     def pad(question: Question, reply: Reply) -> Reply:
         good = [rrset for rrset in reply.authority if rrset.rdtype in {rdtypes.NSEC, rdtypes.NSEC3}]
         if not good or question.name == zone.apex:
             return reply
-        forgeries = [_forged_denial(zone, good[0], number) for number in range(int(count))]
+        forgeries = [_forged_denial(zone, good[0], number, types) for number in range(count)]
         return replace(reply, authority=(*forgeries, *reply.authority))
 
     zone.answer_faults.append(pad)
 
 
-def _forged_denial(zone: Zone, like: RRset, number: int) -> RRset:
+def _forged_denial(zone: Zone, like: RRset, number: int, types: bytes) -> RRset:
     """A span over the whole zone that begins at a place of its own."""
     if isinstance(zone.denial, Nsec3):
         digest = _octets(zone, "hash", number, 20)
         owner = nsec3_owner(digest, zone.apex)
-        rdata = nsec3_rdata(zone.denial, digest, frozenset())
+        rdata = nsec3_rdata(zone.denial, digest, frozenset()) + types
     else:
         owner = names.join([b"!%d" % number, *names.labels(zone.apex)])
-        rdata = zone.apex + write_types({rdtypes.NSEC, rdtypes.RRSIG})
+        rdata = zone.apex + (types or write_types({rdtypes.NSEC, rdtypes.RRSIG}))
     good = like.signatures[0]
     labels = bytes((names.label_count(owner),))
     signature = good[:3] + labels + good[4:]

@@ -8,6 +8,7 @@ from hashlib import shake_256
 from anchord.lab.denial import Nsec3
 from anchord.lab.keys import ED25519
 from anchord.lab.plan import Ask, Plan
+from anchord.model.rcodes import NXDOMAIN
 
 from .questions import BOGUS, INSECURE, SECURE, three
 
@@ -38,6 +39,11 @@ KEYS = (
          peers="Knot: has other limits of keys"),
     Plan("many-ds.hostile", "20 DS records of no key before the good one", faults="many-ds 20",
          asks=three(BOGUS, 6), peers="Knot: has other limits of DS records"),
+    Plan("flagless.hostile", "2000 keys without the Zone Key flag before the good ones",
+         algorithms=(ED25519,), faults="flagless-keys 2000", asks=three(BOGUS, 6)),
+    Plan("over.hostile", "1000 expired signatures before the good one", algorithms=(ED25519,),
+         faults="expired-signatures 1000 A", asks=three(BOGUS, 6, denial=SECURE),
+         peers="Knot: has other limits of signatures"),
 )  # fmt: skip
 
 LIMITS = (
@@ -75,6 +81,11 @@ DENIALS = (
                                                                  Ask("nx A", BOGUS, (6,)))),
     Plan("padded-nsec3.hostile", "the same by 200 NSEC3 records", faults="padded-denials 200",
          denial=Nsec3(), asks=(Ask("@ A", SECURE), Ask("nx A", BOGUS, (6,)))),
+    Plan("all-types.hostile", "7 NSEC records with all types there are before the good one",
+         algorithms=(ED25519,), faults="denials-of-all-types 7",
+         asks=(Ask("@ A", SECURE),
+               Ask("nx A", SECURE, rcode=NXDOMAIN,
+                   peers="Unbound: wants every record of an answer to be signed well"))),
     Plan(
         "wildcards.hostile",
         "aliases from wildcards, each with a proof of 50 iterations and 255 octets of salt",
