@@ -13,6 +13,7 @@ from anchord.model.response import Response
 from anchord.model.verdict import Answer, Status
 from support.denials import name
 from support.judging import Lie, Upstream, codes, context_of, judge, texts, zone_in
+from support.lab import question
 
 QUESTIONS = [
     ("z.lab A", Status.SECURE),
@@ -68,3 +69,19 @@ def test_a_proof_of_an_insecure_cut_that_came_along_is_looked_at_on_the_same_ter
         effort += 1
     assert answer.verdict.status is Status.INSECURE
     assert 5 < effort < 100
+
+
+def test_what_is_known_to_be_insecure_fails_as_well_once_there_is_no_more_to_look_at(
+    world: World,
+) -> None:
+    cut = zone_in(world, "lab").chain.matching(name("unsigned.lab"))
+    assert cut
+    context = context_of(world)
+    assert judge(world, "unsigned.lab A", context).verdict.status is Status.INSECURE
+    truth = world.answer(question("unsigned.lab"))
+    assert isinstance(truth, Response)
+    along = Upstream(world, {"unsigned.lab A": replace(truth, authority=(cut,))})
+    too_little = replace(context, limits=Limits(effort=1))
+    answer = judge(along, "unsigned.lab A", too_little)
+    assert (answer.verdict.status, codes(answer)) == (Status.BOGUS, [6])
+    assert "too many records to look at" in texts(answer)

@@ -1,5 +1,7 @@
 """Hostile amounts: every limit is crossed, and harms nothing but the question that crosses it."""
 
+from functools import partial
+
 import pytest
 from msgspec.structs import replace
 
@@ -15,6 +17,7 @@ from anchord.lab.world import World
 from anchord.model import rdtypes
 from anchord.model.response import Response, RRset
 from anchord.model.verdict import Status
+from support.counting import calls
 from support.denials import name, rrsig
 from support.judging import (
     Lie,
@@ -169,6 +172,28 @@ def test_of_denials_in_a_failure_no_more_are_kept_than_are_looked_at() -> None:
         answer = judge(world, "nx.z.lab A")
         assert (answer.verdict.status, codes(answer)[0]) == (BOGUS, 6)
         assert len(answer.authority) == kept
+
+
+@pytest.mark.parametrize(
+    ("faults", "most", "words"),
+    [
+        ("many-ds {}", 127, "too many DS records"),
+        ("malformed-keys ZSK {}", 126, "too many keys"),
+        ("unusable-signatures {} A", 127, "too many RRSIGs over one RRset"),
+    ],
+)
+def test_of_more_records_than_any_set_has_none_is_looked_at(
+    faults: str, most: int, words: str
+) -> None:
+    """The good ones are among them; with one less than that, other limits tell."""
+    work = 0
+    for count in (most, most + 1):
+        world = world_of(Plan("z.lab.", "many", faults=faults.format(count)))
+        before, work = work, calls(partial(judge, world, "z.lab A"))
+        answer = judge(world, "z.lab A")
+    assert (answer.verdict.status, codes(answer)[0]) == (BOGUS, 6)
+    assert f"{words}; " in texts(answer)
+    assert work < before
 
 
 def test_more_denials_than_any_answer_needs_are_not_looked_at() -> None:

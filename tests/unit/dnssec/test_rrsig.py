@@ -613,3 +613,16 @@ def test_escaped_octets_are_signed_as_they_are() -> None:
     made = signed(unsigned(r"a\000b\.c\255.z.lab.", "A", b"\1\2\3\4"))
     assert holds(made)
     assert code(replace(made, name=name(r"a\000b.c\255.z.lab."))) == 6
+
+
+@pytest.mark.parametrize(
+    ("addresses", "keys", "effort"), [(1, (KEY,), 1), (1, (OTHER,), 2), (8, (KEY,), 2)]
+)
+def test_what_is_looked_at_takes_effort(addresses: int, keys: tuple[Key, ...], effort: int) -> None:
+    """Each RRSIG; each key, where none has made it; and so many records that it is over."""
+    made = signed(replace(ADDRESS, rdatas=tuple(bytes((192, 0, 2, n)) for n in range(addresses))))
+    enough = check(made, keys, limits=Limits(effort=effort))
+    assert not isinstance(enough, Flaw) or not is_limit(enough)
+    flaw = check(made, keys, limits=Limits(effort=effort - 1))
+    assert isinstance(flaw, Flaw)
+    assert "too many records to look at" in flaw.text

@@ -58,8 +58,8 @@ from support.lab import question, world_of
 from support.messages import TO_QUESTION, record
 from support.walk import Heard, MemoryUpstream, open_resolver
 
-MOST_CALLS = 450_000
-"""For one question of a client that is asked twice, whatever comes of it: about 50 ms of CPU where
+MOST_CALLS = 400_000
+"""For one question of a client that is asked twice, whatever comes of it: about 45 ms of CPU where
 it was measured, at nine thousand calls a millisecond in most of these attacks."""
 
 LONGEST_STRETCH = 20_000
