@@ -8,7 +8,8 @@ requests:
   sends them in the same flight, so that a cold chain costs one round trip.
 - `AskZone`: the trust of the zone that holds a name: shared work, which the driver runs once for
   all that want it (`trust.find_zone`).
-- `None`: nothing; let others run. It stands between signature checks.
+- `None`: nothing; let others run. It stands before each signature check, and wherever else a step
+  could be made long.
 
 A failure to fetch comes back as the value `Unanswered`, so that what is bogus and what is merely
 unobtainable is decided in one place.
