@@ -46,7 +46,7 @@ def ordinary(*, has_zones: bool) -> Kind:
     """What is like a hostile kind in everything but that it is honest."""
     if has_zones:
         return _of_zones("an ordinary new zone", "o", "")
-    records = "\n".join(f"n{number} A 192.0.2.1" for number in range(NAMES))
+    records = _addresses(NAMES)
     plan = Plan("p.trap.", "", records=records)
     return _of_names("an ordinary new name", plan, [f"n{number}" for number in range(NAMES)])
 
@@ -62,7 +62,7 @@ def kinds() -> list[Kind]:
             Plan(
                 "a.trap.",
                 "",
-                records="\n".join(f"n{number} A 192.0.2.1" for number in range(NAMES)),
+                records=_addresses(NAMES),
                 algorithms=(ED25519,),
                 faults=_colliding("ZSK", "A"),
             ),
@@ -75,7 +75,7 @@ def kinds() -> list[Kind]:
             Plan(
                 "e.trap.",
                 "",
-                records="\n".join(f"n{number} A 192.0.2.1" for number in range(FEW)),
+                records=_addresses(FEW),
                 algorithms=(ED25519,),
                 faults="expired-signatures 1700 A",
             ),
@@ -142,6 +142,10 @@ def _of_zones(name: str, letter: str, faults: str) -> Kind:
 
 def _of_names(name: str, plan: Plan, labels: list[str]) -> Kind:
     return Kind(name, (plan,), tuple(question(f"{label}.{plan.zone}", "A") for label in labels))
+
+
+def _addresses(count: int) -> str:
+    return "\n".join(f"n{number} A 192.0.2.1" for number in range(count))
 
 
 def _chains(links: int) -> Iterator[str]:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from anchord.cache.policy import renewal_due
 from anchord.cache.zones import ZoneCache
 from anchord.dnssec.asking import Ask, Asking, AskZone, Context, Reply, Request, ZoneTrust
-from anchord.dnssec.limits import Budget
+from anchord.dnssec.limits import Budget, Limits
 from anchord.dnssec.trust import find_zone
 from anchord.model.clock import Clock
 from anchord.model.names import Name, ancestors, is_at_or_below
@@ -133,6 +133,11 @@ class Job(msgspec.Struct):
     began: float = msgspec.field(default_factory=trio.current_time)
     late_at: float = math.inf
     blocked_by: str = ""
+
+
+def job_within(limits: Limits) -> Job:
+    """The job of a new client question."""
+    return Job(Account(limits.upstream_queries, limits.upstream_records))
 
 
 class Source(Protocol):
@@ -267,7 +272,7 @@ class Driver:
         request = AskZone(trust.zone, Budget(limits), trust.status is Status.SECURE)
         context = replace(self._context, zones=Renewing(zones))
         walk = find_zone(request, context, self._clock.wall())
-        job = Job(Account(limits.upstream_queries, limits.upstream_records))
+        job = job_within(limits)
         self._renewals.start(trust.zone, partial(self.drive, walk, job))
         return True
 

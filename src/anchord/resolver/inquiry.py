@@ -30,7 +30,7 @@ from anchord.model.response import Response, Unanswered
 from anchord.model.verdict import Answer, Checked, Status, without_records
 
 from .again import LADDER, may_be_better, rungs
-from .chain import Driver, Job, KnownZones
+from .chain import Driver, Job, KnownZones, job_within
 from .fetch import Account, Fetcher, passed_on
 from .filtering import suspicion
 from .flight import Flight, Flights, first_that
@@ -108,8 +108,7 @@ class Inquiries:
         """Fetch, validate, keep: within the time that a client query may take as a whole."""
         deadline = trio.current_time() + self._means.timeout
         first_attempt = self._first_attempts[question]
-        limits = self._limits
-        job = Job(Account(limits.upstream_queries, limits.upstream_records))
+        job = job_within(self._limits)
         try:
             await first_attempt.run(partial(self._first_attempt, question, job, deadline))
             answer = await first_attempt.wait()

@@ -21,7 +21,7 @@ from anchord.model.question import Question
 from anchord.model.response import Response, Unanswered
 from anchord.model.verdict import Answer
 
-from .chain import Driver, Job
+from .chain import Driver, job_within
 from .fetch import Account, Rung
 from .turns import Turns
 
@@ -56,7 +56,9 @@ class Recall:
             await self._prove_zones(question.holder)
             return None
         work = Work(self._context, Budget(self._context.limits), self._clock.wall())
-        answer = bounded(await self._driver.drive(validate(response, work), self._job()))
+        answer = bounded(
+            await self._driver.drive(validate(response, work), job_within(self._context.limits))
+        )
         self.evidence.forget(Kind.ANSWER, question)
         if answer.verdict.status.is_failure or answer.ttl <= 0:
             return None
@@ -78,7 +80,7 @@ class Recall:
             return
         request = AskZone(name, Budget(self._context.limits))
         walk = find_zone(request, self._context, self._clock.wall())
-        trust = await self._driver.drive(walk, self._job())
+        trust = await self._driver.drive(walk, job_within(self._context.limits))
         if trust.status.is_failure:  # nor would it help the next name
             for step in told:
                 self.evidence.forget(Kind.PROOF, step)
@@ -95,10 +97,6 @@ class Recall:
     def _said(self, question: Question) -> Response | Unanswered:
         found = self._find(Kind.PROOF, question) or self._find(Kind.ANSWER, question)
         return found or Unanswered(question, ())
-
-    def _job(self) -> Job:
-        limits = self._context.limits
-        return Job(Account(limits.upstream_queries, limits.upstream_records))
 
     # What a driver asks: the evidence, in the place of upstreams.
 

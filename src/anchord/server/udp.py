@@ -1,9 +1,9 @@
 """Queries in datagrams: one task per socket that drains it, one per query that must wait.
 
 A socket is bound to one address, so a reply leaves from the address that was asked. What is known
-or rejected is answered in the draining task itself, or between two steps of
-whatever takes long (`resolver.turns`). The system's errors on a datagram (an unreachable client, a
-full buffer) concern that datagram alone: UDP may lose it.
+or rejected is answered in the draining task itself, or between two steps of whatever takes long
+(`resolver.turns`). The system's errors on a datagram (an unreachable client, a full buffer) concern
+that datagram alone: UDP may lose it.
 
 Datagrams are taken one by one. Where the system can do it and many are waiting, they are taken by
 the batch (`batch`) until they get few again; the replies are the same.
