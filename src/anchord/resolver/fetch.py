@@ -90,6 +90,18 @@ class Account(msgspec.Struct):
     records: int
 
 
+class Errand(msgspec.Struct, frozen=True):
+    """One question on its way: by which route and in which way, and who pays for reading replies.
+
+    Nobody does for a probe.
+    """
+
+    question: Question
+    route: Route
+    rung: Rung = USUAL
+    account: Account | None = None
+
+
 TOO_MUCH = Ede(EdeCode.DNSSEC_BOGUS, "the replies to one question have too many records")
 
 
@@ -156,16 +168,17 @@ class Fetcher:
         if rung.upstream in upstreams:
             upstreams, hedge_after = [rung.upstream], math.inf
         last = upstreams[-1]
+        errand = Errand(question, route, rung, account)
         deadline = trio.current_time() + self._timeout
         edes: list[Ede] = []
         refusals = 0
 
         async def ask(upstream: Upstream) -> Response | Ede:
             if upstream is last:
-                return await self._ask_and_note(upstream, question, route, rung, deadline, account)
+                return await self._ask_and_note(upstream, errand, deadline)
             limit = min(trio.current_time() + self._timeout * ATTEMPT, deadline)
             with self._vigils[route.domain, upstream].kept():
-                return await self._ask_and_note(upstream, question, route, rung, limit, account)
+                return await self._ask_and_note(upstream, errand, limit)
             return Ede(EdeCode.NETWORK_ERROR, f"{upstream} has fallen silent")
 
         while upstreams:
@@ -236,7 +249,7 @@ class Fetcher:
         upstreams, _ = self._plan(question, route)
         for upstream in upstreams[:1]:
             limit = trio.current_time() + self._timeout
-            said = await self._ask(upstream, question, route, USUAL, limit, account)
+            said = await self._ask(upstream, Errand(question, route, account=account), limit)
             if isinstance(said, Response) and _is_usable(said):
                 return self._up_to_border(said, route)
             if isinstance(said, Response) and _is_limiting(said):
@@ -282,7 +295,7 @@ class Fetcher:
         now = trio.current_time()
         for upstream in chooser.to_probe(now):
             limit = now + self._timeout * ATTEMPT
-            self._nursery.start_soon(self._ask_and_note, upstream, PROBE, route, USUAL, limit)
+            self._nursery.start_soon(self._ask_and_note, upstream, Errand(PROBE, route), limit)
         plan = chooser.plan(domain_of(question.name), now, self._distrusted())
         return list(plan.order), plan.hedge_after
 
@@ -291,22 +304,16 @@ class Fetcher:
         return {upstream for upstream, end in self._distrusted_until.items() if now < end}
 
     async def _probe(self, upstream: Upstream, route: Route, seconds: float) -> Response | Ede:
-        return await self._ask(upstream, PROBE, route, USUAL, trio.current_time() + seconds)
+        return await self._ask(upstream, Errand(PROBE, route), trio.current_time() + seconds)
 
     # ------------ One upstream ------------
 
     async def _ask_and_note(
-        self,
-        upstream: Upstream,
-        question: Question,
-        route: Route,
-        rung: Rung,
-        limit: float,
-        account: Account | None = None,
+        self, upstream: Upstream, errand: Errand, limit: float
     ) -> Response | Ede:
         since = trio.current_time()
-        said = await self._ask(upstream, question, route, rung, limit, account)
-        self._note(upstream, route, said, since)
+        said = await self._ask(upstream, errand, limit)
+        self._note(upstream, errand.route, said, since)
         return said
 
     def _note(self, upstream: Upstream, route: Route, said: Response | Ede, since: float) -> None:
@@ -324,27 +331,20 @@ class Fetcher:
         elif not (was_up or standing.failures):
             logger.info("an upstream answers again: %s", upstream)
 
-    async def _ask(
-        self,
-        upstream: Upstream,
-        question: Question,
-        route: Route,
-        rung: Rung,
-        limit: float,
-        account: Account | None = None,
-    ) -> Response | Ede:
+    async def _ask(self, upstream: Upstream, errand: Errand, limit: float) -> Response | Ede:
         """The reply of one upstream, or why there is none that could be read."""
+        question, route = errand.question, errand.route
         was_encrypted = upstream.is_encrypted
         query = write_query(
-            question, checking_disabled=rung.checking_disabled, padded=was_encrypted
+            question, checking_disabled=errand.rung.checking_disabled, padded=was_encrypted
         )
         with trio.CancelScope(deadline=limit):
             try:
-                response = await self._exchange(upstream, question, query, account)
+                response = await self._exchange(upstream, errand, query)
                 is_odd = isinstance(response, Response) and response.rcode in _NOT_UNDERSTOOD
                 if is_odd and not route.is_checked:
                     plain = write_plain_query(question)
-                    response = await self._exchange(upstream, question, plain, account)
+                    response = await self._exchange(upstream, errand, plain)
             except UpstreamError as error:
                 return error.ede
             except FormError as error:
@@ -358,20 +358,18 @@ class Fetcher:
             return replace(response, edes=edes, is_authenticated=is_authenticated)
         return Ede(EdeCode.NETWORK_ERROR, f"{upstream} did not answer in time")
 
-    async def _exchange(
-        self, upstream: Upstream, question: Question, query: bytes, account: Account | None
-    ) -> Response | Ede:
+    async def _exchange(self, upstream: Upstream, errand: Errand, query: bytes) -> Response | Ede:
         """One query and its reply, as it came, if the account has room for it.
 
         Raises UpstreamError, FormError.
         """
         self.queries += 1
         reply = await upstream.exchange(query)
-        if account is not None:
-            account.records -= record_count(reply)
-            if account.records < 0:
+        if errand.account is not None:
+            errand.account.records -= record_count(reply)
+            if errand.account.records < 0:
                 return TOO_MUCH
-        steps = read_in_steps(reply, question, upstream=str(upstream))
+        steps = read_in_steps(reply, errand.question, upstream=str(upstream))
         response = await self._turns.run(steps)
         if is_truncated(reply):
             raise FormError("a part of an answer, where all of it would have had room")
